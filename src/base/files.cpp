@@ -1,0 +1,130 @@
+#include "base/files.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+#include "base/error.h"
+
+namespace tessera {
+namespace {
+
+void sync_to_disk(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY);
+  if (descriptor < 0 || ::fsync(descriptor) != 0) {
+    const int reason = errno;
+    if (descriptor >= 0) ::close(descriptor);
+    throw FileError(path, std::string("cannot be written: ") + std::strerror(reason));
+  }
+  ::close(descriptor);
+}
+
+class Sha256 {
+ public:
+  Sha256() { TESSERA_CHECK(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1); }
+  void update(const char* bytes, std::size_t count) {
+    TESSERA_CHECK(EVP_DigestUpdate(context_.get(), bytes, count) == 1);
+  }
+  std::string hex() {
+    std::array<unsigned char, 32> digest;
+    TESSERA_CHECK(EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr) == 1);
+    std::string text;
+    for (const unsigned char byte : digest) {
+      text += "0123456789abcdef"[byte >> 4];
+      text += "0123456789abcdef"[byte & 15];
+    }
+    return text;
+  }
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_{EVP_MD_CTX_new(),
+                                                                   &EVP_MD_CTX_free};
+};
+
+}  // namespace
+
+void write_file(const fs::path& path, const std::function<void(std::ostream&)>& write) {
+  std::error_code ignored;
+  if (path.has_parent_path()) fs::create_directories(path.parent_path(), ignored);
+  const fs::path partial = path.string() + "." + std::to_string(::getpid()) + ".partial";
+  try {
+    errno = 0;
+    std::ofstream file(partial, std::ios::binary | std::ios::trunc);
+    if (file) write(file);
+    file.close();
+    if (!file) {
+      const std::string reason = errno ? std::strerror(errno) : "the disk may be full";
+      throw FileError(path, "cannot be written: " + reason);
+    }
+    sync_to_disk(partial);
+    std::error_code failed;
+    fs::rename(partial, path, failed);
+    if (failed) throw FileError(path, "cannot be written: " + failed.message());
+  } catch (...) {
+    fs::remove(partial, ignored);
+    throw;
+  }
+}
+
+void write_file(const fs::path& path, std::string_view bytes) {
+  write_file(path, [&](std::ostream& stream) { stream.write(bytes.data(), std::ssize(bytes)); });
+}
+
+std::string read_file(const fs::path& path, std::size_t limit) {
+  std::error_code failed;
+  if (!fs::exists(path, failed)) throw FileError(path, "does not exist");
+  if (!fs::is_regular_file(path, failed)) throw FileError(path, "is not a file");
+  const auto size = fs::file_size(path, failed);
+  if (size > limit)
+    throw FileError(path, "size", std::to_string(size) + " bytes",
+                    "at most " + std::to_string(limit));
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes(size, '\0');
+  if (!file.read(bytes.data(), std::ssize(bytes))) throw FileError(path, "cannot be read");
+  return bytes;
+}
+
+nlohmann::json read_json(const fs::path& path) {
+  try {
+    return nlohmann::json::parse(read_file(path));
+  } catch (const nlohmann::json::parse_error& error) {
+    throw FileError(path, "is not JSON (byte " + std::to_string(error.byte) + ")");
+  }
+}
+
+void write_json(const fs::path& path, const nlohmann::json& json) {
+  write_file(path, json.dump(2) + "\n");
+}
+
+void write_results(const std::string& destination, const nlohmann::json& json) {
+  if (destination == "-") {
+    std::cout << json.dump(2) << std::endl;
+  } else if (!destination.empty()) {
+    write_json(destination, json);
+  }
+}
+
+std::string sha256(std::string_view bytes) {
+  Sha256 hash;
+  hash.update(bytes.data(), bytes.size());
+  return hash.hex();
+}
+
+std::string sha256_file(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw FileError(path, "cannot be read");
+  Sha256 hash;
+  std::string block(1 << 20, '\0');
+  while (file.read(block.data(), std::ssize(block)) || file.gcount() > 0)
+    hash.update(block.data(), static_cast<std::size_t>(file.gcount()));
+  return hash.hex();
+}
+
+}  // namespace tessera

@@ -1,0 +1,120 @@
+#include "base/settings.h"
+
+#include <algorithm>
+#include <fstream>
+#include <numeric>
+#include <sstream>
+#include <toml.hpp>
+
+namespace tessera {
+namespace {
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0]++;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] != b[j]);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+nlohmann::json json_from_toml(const toml::value& value, const std::string& path) {
+  switch (value.type()) {
+    case toml::value_t::boolean: return value.as_boolean();
+    case toml::value_t::integer: return value.as_integer();
+    case toml::value_t::floating: return value.as_floating();
+    case toml::value_t::string: return value.as_string().str;
+    case toml::value_t::array: {
+      auto array = nlohmann::json::array();
+      for (const auto& item : value.as_array()) array.push_back(json_from_toml(item, path));
+      return array;
+    }
+    case toml::value_t::table: {
+      auto object = nlohmann::json::object();
+      for (const auto& [name, item] : value.as_table()) object[name] = json_from_toml(item, path);
+      return object;
+    }
+    default: throw FileError(path, "holds a date or an empty value, which no setting takes");
+  }
+}
+
+// toml11 explains itself over many lines with a drawing; we want the first line and the place.
+std::string first_line(const std::string& text) {
+  std::string line = text.substr(0, text.find('\n'));
+  for (const std::string_view prefix : {"[error] ", "toml::", "parse_"})
+    if (line.starts_with(prefix)) line.erase(0, prefix.size());
+  return line;
+}
+
+nlohmann::json parse_toml(const std::string& text, const std::string& path) {
+  std::istringstream stream(text);
+  try {
+    return json_from_toml(toml::parse(stream, path), path);
+  } catch (const toml::exception& error) {
+    throw FileError(path, "line " + std::to_string(error.location().line()) + " is not TOML: " +
+                              first_line(error.what()));
+  } catch (const std::out_of_range&) {
+    throw FileError(path, "holds a number out of range");
+  }
+}
+
+}  // namespace
+
+std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {
+  std::string best;
+  std::size_t best_distance = std::string::npos;
+  for (const auto& candidate : candidates) {
+    const auto distance = edit_distance(name, candidate);
+    if (distance < best_distance) best = candidate, best_distance = distance;
+  }
+  return best;
+}
+
+nlohmann::json read_toml(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw FileError(path, "cannot be read");
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  if (file.bad() || std::filesystem::is_directory(path)) throw FileError(path, "is not a file");
+  // toml11 reads bytes beyond ASCII as they come, so refuse what is plainly no text before it does.
+  if (text.size() > (1u << 20)) throw FileError(path, "is larger than 1 MB, so it is no recipe");
+  if (text.find('\0') != std::string::npos) throw FileError(path, "is not a text file");
+  return parse_toml(text, path);
+}
+
+void apply_override(nlohmann::json& json, const std::string& assignment) {
+  const auto equals = assignment.find('=');
+  const auto dot = assignment.find('.');
+  if (equals == std::string::npos || dot == std::string::npos || dot > equals)
+    throw Error("--set " + assignment + ": expected table.key=value");
+  const std::string table = assignment.substr(0, dot);
+  const std::string key = assignment.substr(dot + 1, equals - dot - 1);
+  const std::string text = assignment.substr(equals + 1);
+  nlohmann::json value;
+  try {
+    value = parse_toml("value = " + text + "\n", "--set").at("value");
+  } catch (const Error&) {
+    value = text;  // a bare word, such as regularizer.input=quantized
+  }
+  json[table][key] = value;
+}
+
+namespace detail {
+
+void refuse_value(const std::string& where, const nlohmann::json& found,
+                  const std::string& expected) {
+  throw Error(where + " is " + found.dump() + ", expected " + expected);
+}
+
+void refuse_name(const std::string& where, const std::string& name,
+                 const std::vector<std::string>& known) {
+  throw Error(where + ": unknown name '" + name + "', did you mean '" + nearest_name(name, known) +
+              "'?");
+}
+
+}  // namespace detail
+}  // namespace tessera

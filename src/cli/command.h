@@ -1,0 +1,38 @@
+// cli/ parses, calls the library and prints: one file per command, each with one line in main.cpp.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "base/run_options.h"
+
+namespace tessera::cli {
+
+/// Adds a command with an example at the end of its --help.
+CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& description,
+                      const std::string& example);
+
+/// --threads, --seed, --quiet and --json.
+void add_run_options(CLI::App* command, RunOptions& options);
+/// --device, for what runs LibTorch models.
+void add_device_option(CLI::App* command, RunOptions& options);
+
+// One function per command file; `train` and `evaluate` are the parents of their subcommands.
+void add_data(CLI::App& app);
+void add_train_tokenizer(CLI::App& train);
+void add_train_generator(CLI::App& train);
+void add_train_features(CLI::App& train);
+void add_encode(CLI::App& app);
+void add_decode(CLI::App& app);
+void add_reconstruct(CLI::App& app);
+void add_sample(CLI::App& app);
+void add_logits(CLI::App& app);
+void add_evaluate_reconstruction(CLI::App& evaluate);
+void add_evaluate_likelihood(CLI::App& evaluate);
+void add_evaluate_generation(CLI::App& evaluate);
+void add_flops(CLI::App& app);
+void add_bench_train(CLI::App& bench);
+void add_bench_loader(CLI::App& bench);
+void add_demo(CLI::App& app);
+
+}  // namespace tessera::cli

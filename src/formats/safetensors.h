@@ -1,0 +1,52 @@
+// formats/ reads bytes that nobody vouches for: safetensors, npy, tar, IDX. No LibTorch, nothing executed.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/files.h"
+
+namespace tessera {
+
+/// Element types, named as safetensors names them.
+enum class DType { BOOL, U8, I8, U16, I16, F16, BF16, I32, F32, F64, I64 };
+std::size_t size_of(DType type);
+std::string name_of(DType type);
+
+/// A named array, borrowed: somebody else owns the bytes (row-major, little-endian).
+struct TensorView {
+  std::string name;
+  DType type = DType::F32;
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> bytes;
+};
+
+/// A safetensors file mapped into memory. Every offset, shape and name has been checked.
+class SafetensorsFile {
+ public:
+  /// Throws FileError naming what is wrong: not a safetensors file, truncated, overlapping, wrong size.
+  static SafetensorsFile open(const fs::path& path);
+
+  const fs::path& path() const;
+  const std::map<std::string, std::string>& metadata() const;
+  const std::vector<TensorView>& tensors() const;  ///< in file order; valid while this object (or a copy) lives
+  bool contains(const std::string& name) const;
+  /// Throws FileError if there is no such tensor.
+  const TensorView& at(const std::string& name) const;
+  /// A metadata value; FileError if it is missing.
+  const std::string& metadata_at(const std::string& key) const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<const Impl> impl_;
+};
+
+/// Writes the file whole or not at all (see write_file).
+void write_safetensors(const fs::path& path, const std::vector<TensorView>& tensors,
+                       const std::map<std::string, std::string>& metadata);
+
+}  // namespace tessera

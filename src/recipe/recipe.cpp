@@ -1,0 +1,177 @@
+#include "recipe/recipe.h"
+
+#include "base/settings.h"
+
+namespace tessera {
+namespace {
+
+void require(bool holds, const std::string& key, const auto& found, const std::string& expected) {
+  if (!holds) throw Error(key + " is " + nlohmann::json(found).dump() + ", expected " + expected);
+}
+
+bool is_fraction(double value) { return value >= 0 && value <= 1; }
+
+// The settings that both trainers share.
+void validate_training(const auto& training, const std::string& table) {
+  require(training.steps >= 1, table + ".steps", training.steps, "at least 1");
+  require(training.batch_size >= 1, table + ".batch_size", training.batch_size, "at least 1");
+  require(training.learning_rate > 0, table + ".learning_rate", training.learning_rate, "above 0");
+  require(training.warmup_steps >= 0, table + ".warmup_steps", training.warmup_steps, "0 or more");
+  require(is_fraction(training.decay_fraction), table + ".decay_fraction", training.decay_fraction,
+          "between 0 and 1");
+  require(training.clip_norm > 0, table + ".clip_norm", training.clip_norm, "above 0");
+  require(training.beta1 >= 0 && training.beta1 < 1, table + ".beta1", training.beta1,
+          "at least 0 and below 1");
+  require(training.beta2 >= 0 && training.beta2 < 1, table + ".beta2", training.beta2,
+          "at least 0 and below 1");
+  require(training.weight_decay >= 0, table + ".weight_decay", training.weight_decay, "0 or more");
+  for (const auto& [key, value] :
+       {std::pair{"log_every", training.log_every}, std::pair{"valid_every", training.valid_every},
+        std::pair{"valid_images", training.valid_images},
+        std::pair{"checkpoint_every", training.checkpoint_every}})
+    require(value >= 1, table + "." + key, value, "at least 1");
+}
+
+}  // namespace
+
+void DataConfig::validate() const {
+  require(image_size >= 4 && image_size <= 4096, "data.image_size", image_size, "4 to 4096 pixels");
+  require(crop_scale >= 1 && crop_scale <= 4, "data.crop_scale", crop_scale, "1 to 4");
+  require(valid_fraction >= 0 && valid_fraction < 1, "data.valid_fraction", valid_fraction,
+          "at least 0 and below 1");
+  require(loader_threads >= 1 && loader_threads <= 256, "data.loader_threads", loader_threads,
+          "1 to 256");
+  require(cache_megabytes >= 0, "data.cache_megabytes", cache_megabytes, "0 or more");
+}
+
+void TokenizerConfig::validate(int image_size) const {
+  require(channels >= 32 && channels % 32 == 0, "tokenizer.channels", channels,
+          "a multiple of 32 (GroupNorm has 32 groups)");
+  require(decoder_channels >= 0 && decoder_channels % 32 == 0, "tokenizer.decoder_channels",
+          decoder_channels, "0 or a multiple of 32");
+  require(!multipliers.empty() && multipliers.size() <= 8, "tokenizer.multipliers", multipliers,
+          "1 to 8 numbers");
+  for (const int multiplier : multipliers)
+    require(multiplier >= 1 && multiplier <= 64, "tokenizer.multipliers", multipliers,
+            "numbers from 1 to 64");
+  require(encoder_blocks >= 1 && encoder_blocks <= 64, "tokenizer.encoder_blocks", encoder_blocks,
+          "1 to 64");
+  require(decoder_blocks >= 1 && decoder_blocks <= 64, "tokenizer.decoder_blocks", decoder_blocks,
+          "1 to 64");
+  require(latent_channels >= 1, "tokenizer.latent_channels", latent_channels, "at least 1");
+  require(codebook_size >= 2 && codebook_size <= (1 << 20), "tokenizer.codebook_size",
+          codebook_size, "2 to 1048576");
+  require(code_size >= 1, "tokenizer.code_size", code_size, "at least 1");
+  require(image_size % downsampling() == 0, "data.image_size", image_size,
+          "a multiple of " + std::to_string(downsampling()) +
+              ", since tokenizer.multipliers halves the image " +
+              std::to_string(multipliers.size() - 1) + " times");
+}
+
+void RegularizerConfig::validate() const {
+  require(weight >= 0, "regularizer.weight", weight, "0 or more");
+  require(start_step >= 0, "regularizer.start_step", start_step, "0 or more");
+  require(anneal_steps >= 0, "regularizer.anneal_steps", anneal_steps, "0 or more");
+  require(depth >= 1 && depth <= 64, "regularizer.depth", depth, "1 to 64");
+  require(heads >= 1, "regularizer.heads", heads, "at least 1");
+  require(width >= 1 && width % heads == 0, "regularizer.width", width, "a multiple of heads");
+  require(learning_rate > 0, "regularizer.learning_rate", learning_rate, "above 0");
+  require(weight_decay >= 0, "regularizer.weight_decay", weight_decay, "0 or more");
+}
+
+void TokenizerTrainingConfig::validate() const {
+  validate_training(*this, "tokenizer_training");
+  for (const auto& [key, value] :
+       {std::pair{"l1_weight", l1_weight}, std::pair{"l2_weight", l2_weight},
+        std::pair{"perceptual_weight", perceptual_weight},
+        std::pair{"codebook_weight", codebook_weight},
+        std::pair{"commitment_weight", commitment_weight}})
+    require(value >= 0, std::string("tokenizer_training.") + key, value, "0 or more");
+  require(l1_weight + l2_weight + perceptual_weight > 0, "tokenizer_training.l2_weight", l2_weight,
+          "above 0 when no other reconstruction loss is on");
+  require(revive_every >= 0, "tokenizer_training.revive_every", revive_every, "0 or more");
+  require(is_fraction(revive_until), "tokenizer_training.revive_until", revive_until,
+          "between 0 and 1");
+  require(decoder_only_fraction >= 0 && decoder_only_fraction < 1,
+          "tokenizer_training.decoder_only_fraction", decoder_only_fraction,
+          "at least 0 and below 1");
+}
+
+int GeneratorConfig::ffn_dim() const {
+  const int hidden = 2 * (4 * dim) / 3;
+  return (hidden + ffn_multiple - 1) / ffn_multiple * ffn_multiple;
+}
+
+void GeneratorConfig::validate() const {
+  require(layers >= 1 && layers <= 512, "generator.layers", layers, "1 to 512");
+  require(heads >= 1, "generator.heads", heads, "at least 1");
+  require(dim >= 4 && dim % heads == 0 && dim / heads % 4 == 0, "generator.dim", dim,
+          "a multiple of 4 x heads, so that each head turns with row and column");
+  require(ffn_multiple >= 1, "generator.ffn_multiple", ffn_multiple, "at least 1");
+  require(rope_base > 1, "generator.rope_base", rope_base, "above 1");
+  require(norm_epsilon > 0, "generator.norm_epsilon", norm_epsilon, "above 0");
+}
+
+void GeneratorTrainingConfig::validate() const {
+  validate_training(*this, "generator_training");
+  for (const auto& [key, value] :
+       {std::pair{"class_dropout", class_dropout}, std::pair{"token_dropout", token_dropout},
+        std::pair{"residual_dropout", residual_dropout}, std::pair{"ffn_dropout", ffn_dropout}})
+    require(value >= 0 && value < 1, std::string("generator_training.") + key, value,
+            "at least 0 and below 1");
+}
+
+void SamplingConfig::validate() const {
+  require(cfg >= 0, "sampling.cfg", cfg, "0 or more");
+  require(temperature >= 0, "sampling.temperature", temperature, "0 or more");
+  require(top_k >= 0, "sampling.top_k", top_k, "0 or more");
+  require(top_p > 0 && top_p <= 1, "sampling.top_p", top_p, "above 0 and at most 1");
+}
+
+void Recipe::validate() const {
+  data.validate();
+  tokenizer.validate(data.image_size);
+  regularizer.validate();
+  tokenizer_training.validate();
+  generator.validate();
+  generator_training.validate();
+  sampling.validate();
+}
+
+Recipe recipe_from_json(const nlohmann::json& json, const std::string& where) {
+  Recipe recipe;
+  from_json(recipe, json, where);
+  try {
+    recipe.validate();
+  } catch (const Error& error) {
+    throw Error(where + ": " + error.what());
+  }
+  return recipe;
+}
+
+Recipe load_recipe(const std::string& path, const std::vector<std::string>& overrides) {
+  auto json = read_toml(path);
+  for (const auto& assignment : overrides) apply_override(json, assignment);
+  return recipe_from_json(json, path);
+}
+
+std::string recipe_reference() {
+  std::string text;
+  Recipe recipe;
+  recipe.visit([&](const char* table, auto& settings, const char* purpose) {
+    text += std::string("## [") + table + "]\n\n" + purpose + "\n\n| key | default | meaning |\n|---|---|---|\n";
+    settings.visit([&](const char* key, auto& value, const char* meaning) {
+      text += std::string("| `") + key + "` | `" + to_json(value).dump() + "` | " + meaning;
+      if constexpr (Choice<std::decay_t<decltype(value)>>) {
+        text += " (";
+        for (const auto name : choice_names(value)) text += "`" + std::string(name) + "` ";
+        text.back() = ')';
+      }
+      text += " |\n";
+    });
+    text += "\n";
+  });
+  return text;
+}
+
+}  // namespace tessera

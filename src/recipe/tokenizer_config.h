@@ -1,0 +1,139 @@
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <vector>
+
+namespace tessera {
+
+/// Table [tokenizer]: the shape of the VQ tokenizer (LlamaGen's design at any size).
+struct TokenizerConfig {
+  int channels = 128;
+  std::vector<int> multipliers = {1, 1, 2, 2, 4};
+  int encoder_blocks = 2;
+  int decoder_channels = 0;
+  int decoder_blocks = 3;
+  int latent_channels = 256;
+  int codebook_size = 16384;
+  int code_size = 8;
+  bool l2_normalised = true;
+
+  void visit(auto&& field) {
+    field("channels", channels, "width of the first level; a multiple of 32");
+    field("multipliers", multipliers,
+          "width of each level in units of channels; each level after the first halves the image");
+    field("encoder_blocks", encoder_blocks, "residual blocks per encoder level");
+    field("decoder_channels", decoder_channels, "width of the decoder; 0 is the encoder's");
+    field("decoder_blocks", decoder_blocks, "residual blocks per decoder level");
+    field("latent_channels", latent_channels, "channels between encoder and code projection");
+    field("codebook_size", codebook_size, "distinct tokens");
+    field("code_size", code_size, "numbers per code");
+    field("l2_normalised", l2_normalised, "latents and codes live on the unit sphere (LlamaGen)");
+  }
+  /// Pixels per token side: 2^(levels - 1).
+  int downsampling() const { return 1 << (multipliers.size() - 1); }
+  int decoder_width() const { return decoder_channels > 0 ? decoder_channels : channels; }
+  void validate(int image_size) const;
+};
+
+enum class RegularizerInput { continuous, quantized };
+constexpr std::array<std::string_view, 2> choice_names(RegularizerInput) {
+  return {"continuous", "quantized"};
+}
+
+/// Table [regularizer]: causally regularized tokenization (arXiv 2412.16326) and its variants.
+struct RegularizerConfig {
+  double weight = 0.0;
+  RegularizerInput input = RegularizerInput::quantized;
+  bool detach_target = false;
+  bool variance_normalised = true;
+  int start_step = 0;
+  int anneal_steps = 1000;
+  int depth = 2;
+  int width = 64;
+  int heads = 2;
+  double learning_rate = 1e-3;
+  double weight_decay = 0.05;
+  bool match_flops = true;
+
+  void visit(auto&& field) {
+    field("weight", weight, "factor of the next-latent loss; 0 trains the plain tokenizer");
+    field("input", input,
+          "what the causal transformer reads: continuous latents (the paper) or straight-through quantized ones");
+    field("detach_target", detach_target, "stop the gradient through the predicted latent");
+    field("variance_normalised", variance_normalised,
+          "divide the loss by the latents' own variance, so that it cannot fall by bunching them");
+    field("start_step", start_step, "first step at which the weight rises from 0");
+    field("anneal_steps", anneal_steps, "steps in which the weight rises smoothly to its full value");
+    field("depth", depth, "layers of the causal transformer");
+    field("width", width, "channels of the causal transformer");
+    field("heads", heads, "attention heads of the causal transformer");
+    field("learning_rate", learning_rate, "its own AdamW's");
+    field("weight_decay", weight_decay, "its own AdamW's");
+    field("match_flops", match_flops,
+          "take fewer tokenizer steps, by the regularizer's counted share of the FLOPs");
+  }
+  bool on() const { return weight > 0; }
+  void validate() const;
+};
+
+enum class Precision { automatic, float32, bf16 };
+constexpr std::array<std::string_view, 3> choice_names(Precision) {
+  return {"auto", "float32", "bf16"};
+}
+
+/// Table [tokenizer_training].
+struct TokenizerTrainingConfig {
+  int steps = 10000;
+  int batch_size = 128;
+  double learning_rate = 1e-4;
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double weight_decay = 0.0;
+  int warmup_steps = 100;
+  double decay_fraction = 0.2;
+  double clip_norm = 1.0;
+  double l1_weight = 0.0;
+  double l2_weight = 1.0;
+  double perceptual_weight = 1.0;
+  double codebook_weight = 1.0;
+  double commitment_weight = 0.25;
+  int revive_every = 20;
+  double revive_until = 0.8;
+  double decoder_only_fraction = 0.0;
+  int log_every = 20;
+  int valid_every = 500;
+  int valid_images = 1000;
+  int checkpoint_every = 500;
+  Precision precision = Precision::automatic;
+
+  void visit(auto&& field) {
+    field("steps", steps, "optimizer steps");
+    field("batch_size", batch_size, "images per step");
+    field("learning_rate", learning_rate, "peak rate of AdamW");
+    field("beta1", beta1, "AdamW's first moment");
+    field("beta2", beta2, "AdamW's second moment");
+    field("weight_decay", weight_decay, "on matrices and convolutions only");
+    field("warmup_steps", warmup_steps, "steps in which the rate rises linearly");
+    field("decay_fraction", decay_fraction, "last share of the steps, in which the rate falls linearly to 0");
+    field("clip_norm", clip_norm, "gradients are scaled down to this norm");
+    field("l1_weight", l1_weight, "mean absolute pixel error, pixels in [-1, 1]");
+    field("l2_weight", l2_weight, "mean squared pixel error");
+    field("perceptual_weight", perceptual_weight,
+          "distance in the features of --features DIR; without such a folder it must be 0");
+    field("codebook_weight", codebook_weight, "pulls codes towards latents");
+    field("commitment_weight", commitment_weight, "pulls latents towards codes (beta of VQ-VAE)");
+    field("revive_every", revive_every, "steps between moves of unused codes onto latents; 0 is never");
+    field("revive_until", revive_until, "share of the steps after which codes are left alone");
+    field("decoder_only_fraction", decoder_only_fraction,
+          "last share of the steps, in which encoder and codebook are frozen and the decoder is finished alone");
+    field("log_every", log_every, "steps between lines of metrics.jsonl");
+    field("valid_every", valid_every, "steps between measurements on held-out images");
+    field("valid_images", valid_images, "held-out images measured each time, at most");
+    field("checkpoint_every", checkpoint_every, "steps between checkpoints");
+    field("precision", precision, "auto is bf16 autocast where the processor has bf16 dot products");
+  }
+  void validate() const;
+};
+
+}  // namespace tessera
