@@ -1,0 +1,150 @@
+#include "training/training_run.h"
+
+#include <chrono>
+#include <fstream>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/random.h"
+
+namespace tessera {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// The first setting in which two runs differ, as "table.key is 3, was 4"; empty when they agree.
+std::string difference(const nlohmann::json& now, const nlohmann::json& before) {
+  for (const auto& change : nlohmann::json::diff(before, now)) {
+    std::string key = change["path"].get<std::string>().substr(1);
+    std::replace(key.begin(), key.end(), '/', '.');
+    const nlohmann::json::json_pointer place(change["path"].get<std::string>());
+    return key + " is " + (now.contains(place) ? now[place].dump() : "absent") + ", was " +
+           (before.contains(place) ? before[place].dump() : "absent");
+  }
+  return "";
+}
+
+class Loop {
+ public:
+  Loop(Trainer& trainer, const TrainingRun& run)
+      : trainer_(trainer),
+        run_(run),
+        checkpoint_(run.folder / "training" / "checkpoint.safetensors"),
+        metrics_(run.folder / "metrics.jsonl") {}
+
+  nlohmann::json run() {
+    if (fs::exists(checkpoint_)) {
+      restore();
+    } else {
+      fs::create_directories(run_.folder / "training");
+      fs::remove(metrics_);
+    }
+    start_ = Clock::now();
+    log_.open(metrics_, std::ios::app);
+    Progress progress(run_.stage, run_.steps, run_.quiet, "images", run_.items_per_step);
+    Progress::Values values;
+    while (step_ < run_.steps) {
+      if (interrupted()) stop(progress);
+      const bool report = (step_ + 1) % run_.log_every == 0 || step_ + 1 == run_.steps || step_ == 0;
+      torch::manual_seed(mix({run_.seed, static_cast<std::uint64_t>(step_)}));
+      auto reported = trainer_.step(step_, report);
+      ++step_;
+      if (report) values = reported, log("train", as_json(values));
+      if (step_ % run_.valid_every == 0 || step_ == run_.steps) validate();
+      if (step_ % run_.checkpoint_every == 0 || step_ == run_.steps) save();
+      progress.update(step_, values);
+    }
+    progress.finish();
+    if (valid_.empty()) validate();
+    return {{"steps", step_}, {"seconds", seconds()}, {"valid", valid_}};
+  }
+
+ private:
+  static nlohmann::json as_json(const Progress::Values& values) {
+    auto json = nlohmann::json::object();
+    for (const auto& [name, value] : values) json[name] = value;
+    return json;
+  }
+
+  double seconds() const {
+    return seconds_before_ + std::chrono::duration<double>(Clock::now() - start_).count();
+  }
+
+  void log(const char* kind, const nlohmann::json& values) {
+    log_ << nlohmann::json{{"step", step_}, {"seconds", seconds()}, {kind, values}}.dump() << '\n'
+         << std::flush;
+    if (!log_) throw FileError(metrics_, "cannot be written: the disk may be full");
+  }
+
+  void validate() {
+    valid_ = trainer_.validate();
+    if (!valid_.empty()) log("valid", valid_);
+  }
+
+  void save() {
+    trainer_.write_model(run_.folder);
+    write_tensors(checkpoint_, trainer_.state(),
+                  {{"step", std::to_string(step_)},
+                   {"seconds", std::to_string(seconds())},
+                   {"seed", std::to_string(run_.seed)},
+                   {"valid", valid_.dump()},
+                   {"settings", run_.settings.dump()}});
+  }
+
+  void stop(Progress& progress) {
+    save();
+    progress.note("stopped at step " + std::to_string(step_) + "; go on with --resume");
+    throw Interrupted("interrupted, a checkpoint is in " + run_.folder.string());
+  }
+
+  void restore() {
+    if (!run_.resume)
+      throw Error(run_.folder.string() +
+                  " already holds a training run: add --resume to go on with it, or name another --out");
+    const auto file = SafetensorsFile::open(checkpoint_);
+    try {
+      const auto before = nlohmann::json::parse(file.metadata_at("settings"));
+      if (const auto what = difference(run_.settings, before); !what.empty())
+        throw Error(run_.folder.string() + " was trained with other settings: " + what);
+      if (file.metadata_at("seed") != std::to_string(run_.seed))
+        throw Error(run_.folder.string() + " was trained with --seed " + file.metadata_at("seed"));
+      step_ = std::stoll(file.metadata_at("step"));
+      seconds_before_ = std::stod(file.metadata_at("seconds"));
+      valid_ = nlohmann::json::parse(file.metadata_at("valid"));
+    } catch (const nlohmann::json::exception&) {
+      throw FileError(checkpoint_, "metadata is not JSON");
+    } catch (const std::logic_error&) {
+      throw FileError(checkpoint_, "metadata 'step' or 'seconds' is not a number");
+    }
+    trainer_.load_state(read_tensors(file), checkpoint_.string());
+    forget_later_metrics();
+  }
+
+  // Lines written after the checkpoint describe steps that will be taken again.
+  void forget_later_metrics() {
+    std::ifstream old(metrics_);
+    std::string kept;
+    for (std::string line; std::getline(old, line);) {
+      const auto json = nlohmann::json::parse(line, nullptr, false);
+      if (json.is_object() && json.value("step", step_ + 1) <= step_) kept += line + "\n";
+    }
+    write_file(metrics_, kept);
+  }
+
+  Trainer& trainer_;
+  const TrainingRun& run_;
+  fs::path checkpoint_, metrics_;
+  std::ofstream log_;
+  std::int64_t step_ = 0;
+  double seconds_before_ = 0;
+  nlohmann::json valid_ = nlohmann::json::object();
+  Clock::time_point start_;
+};
+
+}  // namespace
+
+nlohmann::json run_training(Trainer& trainer, const TrainingRun& run) {
+  return Loop(trainer, run).run();
+}
+
+}  // namespace tessera
