@@ -99,13 +99,17 @@ nlohmann::json read_json(const fs::path& path) {
   }
 }
 
+std::string json_text(const nlohmann::json& json, int indent) {
+  return json.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 void write_json(const fs::path& path, const nlohmann::json& json) {
-  write_file(path, json.dump(2) + "\n");
+  write_file(path, json_text(json, 2) + "\n");
 }
 
 void write_results(const std::string& destination, const nlohmann::json& json) {
   if (destination == "-") {
-    std::cout << json.dump(2) << std::endl;
+    std::cout << json_text(json, 2) << std::endl;
   } else if (!destination.empty()) {
     write_json(destination, json);
   }

@@ -19,6 +19,9 @@ void write_file(const fs::path& path, const std::function<void(std::ostream&)>& 
 /// The whole file as bytes; FileError if it cannot be read or is larger than `limit` bytes.
 std::string read_file(const fs::path& path, std::size_t limit = std::size_t{1} << 32);
 
+/// JSON as text, on one line unless indented. Invalid UTF-8, which names of files may hold, is replaced.
+std::string json_text(const nlohmann::json& json, int indent = -1);
+
 /// A JSON file; FileError with the byte position when it is not JSON.
 nlohmann::json read_json(const fs::path& path);
 void write_json(const fs::path& path, const nlohmann::json& json);

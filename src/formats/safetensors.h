@@ -1,4 +1,5 @@
-// formats/ reads bytes that nobody vouches for: safetensors, npy, tar, IDX. No LibTorch, nothing executed.
+// formats/ reads bytes that nobody vouches for: safetensors, npy, tar, IDX. No LibTorch, nothing
+// executed.
 #pragma once
 
 #include <cstdint>
@@ -9,13 +10,9 @@
 #include <vector>
 
 #include "base/files.h"
+#include "formats/dtype.h"
 
 namespace tessera {
-
-/// Element types, named as safetensors names them.
-enum class DType { BOOL, U8, I8, U16, I16, F16, BF16, I32, F32, F64, I64 };
-std::size_t size_of(DType type);
-std::string name_of(DType type);
 
 /// A named array, borrowed: somebody else owns the bytes (row-major, little-endian).
 struct TensorView {
@@ -28,12 +25,14 @@ struct TensorView {
 /// A safetensors file mapped into memory. Every offset, shape and name has been checked.
 class SafetensorsFile {
  public:
-  /// Throws FileError naming what is wrong: not a safetensors file, truncated, overlapping, wrong size.
+  /// Throws FileError naming what is wrong: not a safetensors file, truncated, overlapping, wrong
+  /// size.
   static SafetensorsFile open(const fs::path& path);
 
   const fs::path& path() const;
   const std::map<std::string, std::string>& metadata() const;
-  const std::vector<TensorView>& tensors() const;  ///< in file order; valid while this object (or a copy) lives
+  /// In file order; valid while this object (or a copy) lives.
+  const std::vector<TensorView>& tensors() const;
   bool contains(const std::string& name) const;
   /// Throws FileError if there is no such tensor.
   const TensorView& at(const std::string& name) const;
