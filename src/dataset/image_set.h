@@ -1,9 +1,11 @@
-// dataset/ turns image folders, archives and arrays into batches: shuffled, augmented, resumable, without LibTorch.
+// dataset/ turns image folders, archives and arrays into batches: shuffled, augmented, resumable,
+// without LibTorch.
 #pragma once
 
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "recipe/data_config.h"
@@ -21,19 +23,29 @@ class ImageSet {
   virtual std::string name(std::size_t index) const = 0;
   /// Sorted by name; a flat or single-class folder has one class.
   virtual const std::vector<std::string>& class_names() const = 0;
-  /// Writes image `index`, resized (antialiased) and centre-cropped to a square, as [side, side, 3] in [-1, 1].
-  /// Throws FileError when the image is corrupt.
+  /// Writes image `index`, resized (antialiased) and centre-cropped to a square, as [side, side, 3]
+  /// in [-1, 1]. Throws FileError when the image is corrupt.
   virtual void read(std::size_t index, int side, float* pixels) const = 0;
+  /// Width and height of image `index` as it is stored; 0 and 0 where they are not known.
+  virtual std::pair<int, int> stored_size(std::size_t) const { return {0, 0}; }
 };
 
 enum class Split { train, valid, all };
 
-/// Opens what --data names (COMMANDS.md's list): folders, tar files or globs, an IDX pair, CIFAR binary, .npy, or a name.
-/// Throws Error when there is nothing to read.
+/// Opens what --data names (docs/formats/data.md): folders, tar files or globs, an IDX pair, CIFAR
+/// binary, .npy, or a name. Throws Error when there is nothing to read.
 std::unique_ptr<ImageSet> open_images(const std::vector<std::string>& data);
 
-/// The images of a split, in the order of `all`; keeps `images` alive.
+/// The images at `indices`, in that order; keeps `images` alive.
+std::shared_ptr<const ImageSet> select_images(std::shared_ptr<const ImageSet> images,
+                                              std::vector<std::size_t> indices);
+
+/// The images of a split, in the order of `all`; keeps `images` alive. Throws Error when the split
+/// is empty.
 std::shared_ptr<const ImageSet> take_split(std::shared_ptr<const ImageSet> images, Split split,
                                            const DataConfig& config);
+
+/// SHA-256 of every image's name and label: tells whether two runs read the same list.
+std::string listing_hash(const ImageSet& images);
 
 }  // namespace tessera

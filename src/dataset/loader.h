@@ -10,14 +10,15 @@
 namespace tessera {
 
 struct ImageBatch {
-  int side = 0;                       ///< pixels
-  std::vector<float> pixels;          ///< [images, side, side, 3] in [-1, 1]
-  std::vector<std::int64_t> labels;   ///< [images]
-  std::vector<std::size_t> indices;   ///< [images] positions in the set
+  int side = 0;                      ///< pixels
+  std::vector<float> pixels;         ///< [images, side, side, 3] in [-1, 1]
+  std::vector<std::int64_t> labels;  ///< [images]
+  std::vector<std::size_t> indices;  ///< [images] positions in the set
 };
 
-/// Endless shuffled, augmented batches. Batch `step` is a function of (set, config, seed, step) alone, whatever the
-/// number of threads, so training resumes exactly. A corrupt image is replaced by another of the epoch and counted.
+/// Endless shuffled, augmented batches. Batch `step` is a function of (set, config, seed, step)
+/// alone, whatever the number of threads, so training resumes exactly. A corrupt image is replaced
+/// by another of the epoch and counted.
 class TrainingLoader {
  public:
   TrainingLoader(std::shared_ptr<const ImageSet> images, const DataConfig& config, int batch_size,
@@ -32,9 +33,9 @@ class TrainingLoader {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Every image once, in order, without augmentation; corrupt images are skipped and counted. Decodes ahead in threads.
-/// `limit` 0 is all images; otherwise that many, evenly spread over the set.
-/// Returns the number of corrupt images. Throws Error when no image can be decoded.
+/// Every image once, in order, without augmentation; corrupt images are skipped and counted.
+/// Decodes ahead in threads. `limit` 0 is all images; otherwise that many, evenly spread over the
+/// set. Returns the number of corrupt images. Throws Error when no image can be decoded.
 std::size_t for_each_batch(const ImageSet& images, const DataConfig& config, int batch_size,
                            std::size_t limit, const std::function<void(const ImageBatch&)>& use);
 

@@ -1,0 +1,61 @@
+#include "base/error.h"
+#include "base/files.h"
+#include "base/random.h"
+#include "dataset/image_set.h"
+
+namespace tessera {
+namespace {
+
+class SelectedImages : public ImageSet {
+ public:
+  SelectedImages(std::shared_ptr<const ImageSet> images, std::vector<std::size_t> indices)
+      : images_(std::move(images)), indices_(std::move(indices)) {
+    for (const auto index : indices_) TESSERA_CHECK(index < images_->size());
+  }
+  std::size_t size() const override { return indices_.size(); }
+  int label(std::size_t index) const override { return images_->label(indices_.at(index)); }
+  std::string name(std::size_t index) const override { return images_->name(indices_.at(index)); }
+  const std::vector<std::string>& class_names() const override { return images_->class_names(); }
+  void read(std::size_t index, int side, float* pixels) const override {
+    images_->read(indices_.at(index), side, pixels);
+  }
+  std::pair<int, int> stored_size(std::size_t index) const override {
+    return images_->stored_size(indices_.at(index));
+  }
+
+ private:
+  std::shared_ptr<const ImageSet> images_;
+  std::vector<std::size_t> indices_;
+};
+
+}  // namespace
+
+std::shared_ptr<const ImageSet> select_images(std::shared_ptr<const ImageSet> images,
+                                              std::vector<std::size_t> indices) {
+  return std::make_shared<const SelectedImages>(std::move(images), std::move(indices));
+}
+
+std::shared_ptr<const ImageSet> take_split(std::shared_ptr<const ImageSet> images, Split split,
+                                           const DataConfig& config) {
+  if (split == Split::all) return images;
+  std::vector<std::size_t> indices;
+  const auto seed = static_cast<std::uint64_t>(config.split_seed);
+  for (std::size_t i = 0; i < images->size(); ++i) {
+    const bool held_out = Rng(mix({seed, i})).uniform() < config.valid_fraction;
+    if (held_out == (split == Split::valid)) indices.push_back(i);
+  }
+  if (indices.empty())
+    throw Error(std::string("--split ") + (split == Split::valid ? "valid" : "train") +
+                ": none of the " + std::to_string(images->size()) +
+                " images falls into it; change data.valid_fraction or add images");
+  return select_images(std::move(images), std::move(indices));
+}
+
+std::string listing_hash(const ImageSet& images) {
+  std::string listing;
+  for (std::size_t i = 0; i < images.size(); ++i)
+    listing += images.name(i) + '\t' + images.class_names()[images.label(i)] + '\n';
+  return sha256(listing);
+}
+
+}  // namespace tessera

@@ -1,0 +1,79 @@
+#include "image/image.h"
+
+#include <png.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "image/decoders.h"
+#include "image/resize.h"
+
+namespace tessera {
+
+Image decode_image(std::string_view bytes, const std::string& name) {
+  using namespace std::string_view_literals;
+  if (bytes.starts_with("\x89PNG\r\n\x1a\n"sv)) return decode_png(bytes, name);
+  if (bytes.starts_with("\xff\xd8\xff"sv)) return decode_jpeg(bytes, name);
+  throw FileError(name, bytes.empty() ? "is empty, expected a PNG or JPEG"
+                                      : "is neither PNG nor JPEG, by its first bytes");
+}
+
+std::string encode_png(const Image& image) {
+  png_image header{};
+  header.version = PNG_IMAGE_VERSION;
+  header.width = static_cast<png_uint_32>(image.width);
+  header.height = static_cast<png_uint_32>(image.height);
+  header.format = PNG_FORMAT_RGB;
+  png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(header);
+  std::string bytes(size, '\0');
+  if (!png_image_write_to_memory(&header, bytes.data(), &size, 0, image.pixels.data(), 0, nullptr))
+    throw Error(std::string("cannot encode a PNG: ") + header.message);
+  bytes.resize(size);
+  return bytes;
+}
+
+void write_png(const fs::path& path, const Image& image) { write_file(path, encode_png(image)); }
+
+Image resize_and_crop(const Image& image, int side) {
+  if (image.width == side && image.height == side) return image;
+  const auto values = resize_and_crop(image.pixels.data(), image.width, image.height, side);
+  Image result{side, side, std::vector<std::uint8_t>(values.size())};
+  std::ranges::transform(values, result.pixels.begin(), [](float value) {
+    return static_cast<std::uint8_t>(std::lround(std::clamp(value, 0.0f, 255.0f)));
+  });
+  return result;
+}
+
+Image image_grid(std::span<const Image> images, int columns, int gap) {
+  TESSERA_CHECK(!images.empty() && columns > 0 && gap >= 0);
+  const auto by_width = [](const Image& a, const Image& b) { return a.width < b.width; };
+  const auto by_height = [](const Image& a, const Image& b) { return a.height < b.height; };
+  const int cell_width = std::ranges::max_element(images, by_width)->width;
+  const int cell_height = std::ranges::max_element(images, by_height)->height;
+  const int rows = (static_cast<int>(images.size()) + columns - 1) / columns;
+  Image grid{columns * (cell_width + gap) + gap, rows * (cell_height + gap) + gap, {}};
+  grid.pixels.assign(static_cast<std::size_t>(grid.width) * grid.height * 3, 255);
+  for (int i = 0; i < static_cast<int>(images.size()); ++i) {
+    const auto& image = images[i];
+    const int left = gap + i % columns * (cell_width + gap) + (cell_width - image.width) / 2;
+    const int top = gap + i / columns * (cell_height + gap) + (cell_height - image.height) / 2;
+    for (int y = 0; y < image.height; ++y)
+      std::copy_n(&image.pixels[static_cast<std::size_t>(y) * image.width * 3], image.width * 3,
+                  &grid.pixels[(static_cast<std::size_t>(top + y) * grid.width + left) * 3]);
+  }
+  return grid;
+}
+
+std::uint8_t byte_from_float(float value) {
+  const float level = 127.5f * value + 127.5f;
+  return static_cast<std::uint8_t>(level > 0 ? std::min(level, 255.0f) + 0.5f : 0.0f);
+}
+
+Image image_from_floats(const float* pixels, int side) {
+  Image image{side, side, std::vector<std::uint8_t>(static_cast<std::size_t>(side) * side * 3)};
+  std::transform(pixels, pixels + image.pixels.size(), image.pixels.begin(), byte_from_float);
+  return image;
+}
+
+}  // namespace tessera
