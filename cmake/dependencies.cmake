@@ -1,9 +1,7 @@
 # Everything Tessera links comes from the system's packages; scripts/install_dependencies.sh names them.
 find_program(CCACHE ccache)
 if(CCACHE)
-  # Precompiled headers need these two to be cached safely.
-  set(CMAKE_CXX_COMPILER_LAUNCHER
-      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
 endif()
 find_program(MOLD mold)
 if(MOLD)
@@ -19,7 +17,6 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(nlohmann_json REQUIRED)
 find_package(toml11 REQUIRED)
 find_package(CLI11 REQUIRED)
-find_package(spdlog REQUIRED)
 pkg_check_modules(EXIF REQUIRED IMPORTED_TARGET libexif)
 pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
 if(TESSERA_TESTS)

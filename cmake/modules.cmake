@@ -14,7 +14,12 @@ endif()
 
 if(TESSERA_TORCH)
   # LibTorch's headers take 20 s to parse: parse them once.
+  # What is hot runs inside LibTorch or in kernels/, so -O1 costs nothing here and compiles four times as fast as -O3.
+  set(TESSERA_TORCH_OPTIONS -O1)
   add_library(tessera_torch_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/torch_pch.cpp)
+  target_compile_options(tessera_torch_pch PRIVATE ${TESSERA_TORCH_OPTIONS})
+  # ccache would hash the precompiled header, 600 MB, at each call.
+  set_target_properties(tessera_torch_pch PROPERTIES CXX_COMPILER_LAUNCHER "")
   target_link_libraries(tessera_torch_pch PUBLIC tessera_flags)
   target_include_directories(tessera_torch_pch SYSTEM PUBLIC ${TORCH_INCLUDE_DIRS})
   target_precompile_headers(tessera_torch_pch PRIVATE <torch/torch.h>)
@@ -25,6 +30,8 @@ endif()
 
 function(tessera_use_torch target)
   target_link_libraries(${target} PUBLIC tessera_torch)
+  target_compile_options(${target} PRIVATE ${TESSERA_TORCH_OPTIONS})
+  set_target_properties(${target} PROPERTIES CXX_COMPILER_LAUNCHER "")
   target_precompile_headers(${target} REUSE_FROM tessera_torch_pch)
 endfunction()
 

@@ -1,0 +1,33 @@
+#include "tokenizer/train_tokenizer.h"
+
+#include <iostream>
+
+#include "base/files.h"
+#include "cli/command.h"
+
+namespace tessera::cli {
+
+void add_train_tokenizer(CLI::App& train) {
+  auto options = std::make_shared<TrainTokenizerOptions>();
+  auto* command = add_command(train, "tokenizer", "stage 1: learn to turn images into tokens",
+                              "tessera train tokenizer --recipe recipes/fashion-mnist.toml --data fashion-mnist "
+                              "--features runs/features --out runs/tokenizer");
+  command->add_option("--recipe", options->recipe, "TOML recipe")->required();
+  command->add_option("--data", options->data, "training images")->required();
+  command->add_option("--valid-data", options->valid_data,
+                      "held-out images; without it data.valid_fraction of --data is held out");
+  command->add_option("--features", options->features, "feature network of the perceptual loss");
+  command->add_option("--out", options->out, "model folder to write")->required();
+  command->add_option("--set", options->overrides, "change a setting: table.key=value");
+  command->add_option("--steps", options->steps, "instead of the recipe's")->check(CLI::PositiveNumber);
+  command->add_flag("--resume", options->resume, "go on where an interrupted run stopped");
+  add_run_options(command, *options);
+  add_device_option(command, *options);
+  command->callback([options] {
+    const auto result = train_tokenizer(*options);
+    write_results(options->json, result);
+    if (!options->quiet && options->json != "-") std::cout << result["valid"].dump() << "\n";
+  });
+}
+
+}  // namespace tessera::cli

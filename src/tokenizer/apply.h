@@ -1,0 +1,44 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/run_options.h"
+#include "dataset/image_set.h"
+
+namespace tessera {
+
+struct EncodeOptions : RunOptions {
+  std::string tokenizer;          ///< model folder
+  std::vector<std::string> data;
+  Split split = Split::all;
+  std::string out;                ///< token file to write
+  int crops = 1;                  ///< 1, or 10: four corners and the centre of a 1.1 times larger image, and their mirrors
+  bool flip = false;              ///< with one crop: the mirrored image as a second one
+};
+
+/// Images to a token file. Returns counts, code perplexity and the hash of the tokenizer.
+nlohmann::json encode_images(const EncodeOptions& options);
+
+struct DecodeOptions : RunOptions {
+  std::string tokenizer;
+  std::string tokens;  ///< token file, or .npy of whole numbers [N, T]
+  std::string out;     ///< folder for PNG files, or .npy file if `raw`
+  bool raw = false;    ///< float32 [N, 3, H, W], not clamped
+};
+
+/// Tokens to images. Refuses tokens of another tokenizer.
+nlohmann::json decode_tokens(const DecodeOptions& options);
+
+struct ReconstructOptions : RunOptions {
+  std::string tokenizer;
+  std::vector<std::string> data;
+  Split split = Split::all;
+  std::string out;  ///< PNG: each original beside its reconstruction
+  int count = 32;
+};
+
+nlohmann::json reconstruct_images(const ReconstructOptions& options);
+
+}  // namespace tessera

@@ -1,0 +1,128 @@
+#include "tokenizer/flops.h"
+
+#include <cmath>
+
+namespace tessera {
+namespace {
+
+// Walks the architecture once and counts both multiply-adds and parameters.
+class Counter {
+ public:
+  explicit Counter(double side) : side_(side) {}
+
+  void conv(int in, int out, int kernel) {
+    multiply_adds_ += side_ * side_ * kernel * kernel * in * out;
+    parameters_ += static_cast<std::int64_t>(kernel) * kernel * in * out + out;
+  }
+  void norm(int channels) { parameters_ += 2 * channels; }
+  void residual(int in, int out) {
+    norm(in), conv(in, out, 3), norm(out), conv(out, out, 3);
+    if (in != out) conv(in, out, 1);
+  }
+  void attention(int channels) {
+    const double positions = side_ * side_;
+    norm(channels);
+    for (int projection = 0; projection < 4; ++projection) conv(channels, channels, 1);
+    multiply_adds_ += 2 * positions * positions * channels;  // scores and their weighted sum
+  }
+  void middle(int channels) { residual(channels, channels), attention(channels), residual(channels, channels); }
+  void down(int channels) { side_ /= 2, conv(channels, channels, 3); }
+  void up(int channels) { side_ *= 2, conv(channels, channels, 3); }
+  void level(int in, int out, int blocks, bool lowest) {
+    for (int block = 0; block < blocks; ++block) {
+      residual(block == 0 ? in : out, out);
+      if (lowest) attention(out);
+    }
+  }
+
+  double flops() const { return 2 * multiply_adds_; }
+  std::int64_t parameters() const { return parameters_; }
+
+ private:
+  double side_, multiply_adds_ = 0;
+  std::int64_t parameters_ = 0;
+};
+
+Counter count_encoder(const TokenizerConfig& config, double side) {
+  Counter count(side);
+  count.conv(3, config.channels, 3);
+  int channels = config.channels;
+  for (std::size_t level = 0; level < config.multipliers.size(); ++level) {
+    const bool lowest = level + 1 == config.multipliers.size();
+    const int wider = config.channels * config.multipliers[level];
+    count.level(channels, wider, config.encoder_blocks, lowest);
+    channels = wider;
+    if (!lowest) count.down(channels);
+  }
+  count.middle(channels);
+  count.norm(channels);
+  count.conv(channels, config.latent_channels, 3);
+  count.conv(config.latent_channels, config.code_size, 1);
+  return count;
+}
+
+Counter count_decoder(const TokenizerConfig& config, double side) {
+  Counter count(side / config.downsampling());
+  const int width = config.decoder_width();
+  int channels = width * config.multipliers.back();
+  count.conv(config.code_size, config.latent_channels, 1);
+  count.conv(config.latent_channels, channels, 3);
+  count.middle(channels);
+  for (std::size_t level = config.multipliers.size(); level-- > 0;) {
+    const int narrower = width * config.multipliers[level];
+    count.level(channels, narrower, config.decoder_blocks, level + 1 == config.multipliers.size());
+    channels = narrower;
+    if (level > 0) count.up(channels);
+  }
+  count.norm(channels);
+  count.conv(channels, 3, 3);
+  return count;
+}
+
+double count_regularizer(const Recipe& recipe) {
+  if (!recipe.regularizer.on()) return 0;
+  const double tokens = recipe.tokens_per_image() - 1, width = recipe.regularizer.width;
+  const double projections = 2 * width * recipe.tokenizer.code_size;  // in and out
+  const double layer = 12 * width * width + 2 * tokens * width;       // qkv, output, feed-forward; attention
+  return 2 * tokens * (projections + recipe.regularizer.depth * layer);
+}
+
+}  // namespace
+
+TokenizerFlops tokenizer_flops(const Recipe& recipe) {
+  const auto& config = recipe.tokenizer;
+  const double side = recipe.data.image_size;
+  return {.encoder = count_encoder(config, side).flops(),
+          .quantizer = 2.0 * recipe.tokens_per_image() * config.codebook_size * config.code_size,
+          .decoder = count_decoder(config, side).flops(),
+          .regularizer = count_regularizer(recipe)};
+}
+
+std::int64_t decoder_only_start(const Recipe& recipe, std::int64_t steps) {
+  const double share = 1 - recipe.tokenizer_training.decoder_only_fraction;
+  return std::llround(share * static_cast<double>(steps));
+}
+
+double tokenizer_training_flops(const Recipe& recipe, std::int64_t steps) {
+  const auto flops = tokenizer_flops(recipe);
+  const auto full = decoder_only_start(recipe, steps);
+  return recipe.tokenizer_training.batch_size *
+         (static_cast<double>(full) * flops.step() +
+          static_cast<double>(steps - full) * flops.decoder_only_step());
+}
+
+std::int64_t tokenizer_steps(const Recipe& recipe) {
+  const std::int64_t steps = recipe.tokenizer_training.steps;
+  if (!recipe.regularizer.on() || !recipe.regularizer.match_flops) return steps;
+  Recipe plain = recipe;
+  plain.regularizer.weight = 0;
+  const double share = tokenizer_training_flops(plain, steps) / tokenizer_training_flops(recipe, steps);
+  return std::max<std::int64_t>(1, std::llround(share * static_cast<double>(steps)));
+}
+
+std::int64_t tokenizer_parameters(const TokenizerConfig& config) {
+  return count_encoder(config, 1).parameters() + count_decoder(config, 1).parameters() +
+         static_cast<std::int64_t>(config.codebook_size) * config.code_size;
+}
+
+}  // namespace tessera

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+
+#include "recipe/recipe.h"
+
+namespace tessera {
+
+/// Floating-point operations per image of one forward pass, counted from the architecture: two per multiply-add of every
+/// convolution and matrix product; norms, activations and losses are left out.
+struct TokenizerFlops {
+  double encoder = 0;      ///< with the projection to codes
+  double quantizer = 0;    ///< distances to every code
+  double decoder = 0;      ///< with the projection from codes
+  double regularizer = 0;  ///< the causal transformer; 0 when its weight is 0
+
+  double forward() const { return encoder + quantizer + decoder; }
+  /// A training step per image: three times each part that learns, once what only runs forward.
+  double step() const { return 3 * (encoder + decoder + regularizer) + quantizer; }
+  /// A step of the phase in which only the decoder learns.
+  double decoder_only_step() const { return encoder + quantizer + 3 * decoder; }
+};
+
+TokenizerFlops tokenizer_flops(const Recipe& recipe);
+
+/// FLOPs of a training run of `steps`.
+double tokenizer_training_flops(const Recipe& recipe, std::int64_t steps);
+
+/// The steps this recipe takes: tokenizer_training.steps, fewer if the regularizer is on and match_flops asks for the
+/// plain tokenizer's total.
+std::int64_t tokenizer_steps(const Recipe& recipe);
+
+/// First step of the phase in which only the decoder learns; `steps` if there is none.
+std::int64_t decoder_only_start(const Recipe& recipe, std::int64_t steps);
+
+/// Parameters of the tokenizer (the regularizer is not part of it).
+std::int64_t tokenizer_parameters(const TokenizerConfig& config);
+
+}  // namespace tessera

@@ -1,0 +1,63 @@
+#include "tokenizer/train_tokenizer.h"
+
+#include "base/error.h"
+#include "base/settings.h"
+#include "base/version.h"
+#include "tokenizer/flops.h"
+#include "tokenizer/trainer.h"
+#include "training/device.h"
+
+namespace tessera {
+namespace {
+
+TokenizerTrainer::Inputs open_inputs(const TrainTokenizerOptions& options, const Recipe& recipe,
+                                     const torch::Device& device) {
+  TokenizerTrainer::Inputs inputs;
+  for (const auto& part : options.data) inputs.data += (inputs.data.empty() ? "" : " ") + part;
+  std::shared_ptr<const ImageSet> images = open_images(options.data);
+  if (!options.valid_data.empty()) {
+    inputs.train = images;
+    inputs.valid = open_images(options.valid_data);
+  } else if (recipe.data.valid_fraction > 0) {
+    inputs.train = take_split(images, Split::train, recipe.data);
+    inputs.valid = take_split(images, Split::valid, recipe.data);
+    if (inputs.valid->size() == 0) inputs.valid = nullptr;
+  } else {
+    inputs.train = images;
+  }
+  if (!options.features.empty()) {
+    inputs.features = FeatureNet::load(options.features, device);
+    inputs.features_hash = inputs.features->hash();
+  }
+  return inputs;
+}
+
+}  // namespace
+
+nlohmann::json train_tokenizer(const TrainTokenizerOptions& options) {
+  auto recipe = load_recipe(options.recipe, options.overrides);
+  if (options.steps > 0) recipe.tokenizer_training.steps = options.steps;
+  const auto device = open_device(options);
+  auto inputs = open_inputs(options, recipe, device);
+  const nlohmann::json settings = {{"recipe", to_json(recipe)}, {"data", inputs.data}, {"features", inputs.features_hash}};
+  TokenizerTrainer trainer(recipe, std::move(inputs), options.seed, device);
+  const auto& config = recipe.tokenizer_training;
+  auto result = run_training(trainer, {.stage = recipe.regularizer.on() ? "tokenizer (CRT)" : "tokenizer (plain)",
+                                       .folder = options.out,
+                                       .settings = settings,
+                                       .resume = options.resume,
+                                       .quiet = options.quiet,
+                                       .seed = options.seed,
+                                       .steps = trainer.steps(),
+                                       .log_every = config.log_every,
+                                       .valid_every = config.valid_every,
+                                       .checkpoint_every = config.checkpoint_every,
+                                       .items_per_step = config.batch_size});
+  result["training_flops"] = tokenizer_training_flops(recipe, trainer.steps());
+  result["parameters"] = tokenizer_parameters(recipe.tokenizer);
+  result["data"] = settings["data"];
+  result.update(made_by(options.seed));
+  return result;
+}
+
+}  // namespace tessera

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "dataset/loader.h"
+#include "features/feature_net.h"
+#include "tokenizer/causal_regularizer.h"
+#include "tokenizer/code_usage.h"
+#include "tokenizer/vq_model.h"
+#include "training/adamw.h"
+#include "training/model_folder.h"
+#include "training/training_run.h"
+
+namespace tessera {
+
+/// Trains stage 1: reconstruction + codebook + causal regularizer.
+class TokenizerTrainer : public Trainer {
+ public:
+  struct Inputs {
+    std::shared_ptr<const ImageSet> train, valid;  ///< valid may be null
+    std::string data;                              ///< what `train` is, for the model folder
+    std::optional<FeatureNet> features;            ///< of the perceptual loss
+    std::string features_hash;
+  };
+  TokenizerTrainer(const Recipe& recipe, Inputs inputs, std::uint64_t seed, torch::Device device);
+
+  Progress::Values step(std::int64_t step, bool report) override;
+  nlohmann::json validate() override;
+  TensorMap state() const override;
+  void load_state(const TensorMap& state, const std::string& where) override;
+  void write_model(const fs::path& folder) const override;
+
+  /// Steps of the whole run (see tokenizer_steps).
+  std::int64_t steps() const { return steps_; }
+
+ private:
+  struct Losses {
+    torch::Tensor total;
+    std::vector<std::pair<std::string, torch::Tensor>> terms;
+    void add(const std::string& name, double weight, const torch::Tensor& value);
+  };
+
+  void begin(std::int64_t step);
+  void initialise_codebook();
+  Losses losses(const torch::Tensor& images, std::int64_t step);
+  void add_reconstruction(Losses& losses, const torch::Tensor& images, const torch::Tensor& decoded);
+  void update_weights(std::int64_t step);
+  void revive_codes(std::int64_t step);
+  void watch_codebook(std::int64_t step, double perplexity);
+  bool regularized(std::int64_t step) const;
+
+  Recipe recipe_;
+  Inputs inputs_;
+  std::uint64_t seed_;
+  torch::Device device_;
+  std::int64_t steps_, decoder_only_start_;
+  bool bf16_, alarmed_ = false;
+  VqModel model_;
+  CausalRegularizer regularizer_;
+  AdamW optimizer_, regularizer_optimizer_;
+  CodeUsage usage_;
+  torch::Tensor latents_;                     // [N, code_size] of the last step: where dead codes move to
+  std::unique_ptr<TrainingLoader> loader_;    // made at the first step, from where the run begins
+  double gradient_norm_ = 0;
+};
+
+}  // namespace tessera
