@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Installs, builds the release and runs its tests. Arguments go to ctest: scripts/test.sh -R tokens
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+"$root/scripts/install_dependencies.sh"
+"$root/scripts/build.sh"
+cd "$root"
+ctest --preset release --no-tests=error "$@"
