@@ -4,7 +4,7 @@
 #   tessera_module(tokenizer TORCH LINK training tokens)
 
 add_library(tessera_flags INTERFACE)
-target_compile_options(tessera_flags INTERFACE -Wall -Wextra -Wshadow -Werror)
+target_compile_options(tessera_flags INTERFACE -Wall -Wextra -Wshadow -Wno-missing-field-initializers -Werror)
 target_include_directories(tessera_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
 if(TESSERA_SANITIZE)
   target_compile_options(tessera_flags INTERFACE -fsanitize=${TESSERA_SANITIZE}
@@ -20,12 +20,11 @@ if(TESSERA_TORCH)
   target_compile_options(tessera_torch_pch PRIVATE ${TESSERA_TORCH_OPTIONS})
   # ccache would hash the precompiled header, 600 MB, at each call.
   set_target_properties(tessera_torch_pch PROPERTIES CXX_COMPILER_LAUNCHER "")
-  target_link_libraries(tessera_torch_pch PUBLIC tessera_flags)
-  target_include_directories(tessera_torch_pch SYSTEM PUBLIC ${TORCH_INCLUDE_DIRS})
-  target_precompile_headers(tessera_torch_pch PRIVATE <torch/torch.h>)
   add_library(tessera_torch INTERFACE)
   target_include_directories(tessera_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
   target_link_libraries(tessera_torch INTERFACE torch)
+  target_link_libraries(tessera_torch_pch PRIVATE tessera_flags tessera_torch)
+  target_precompile_headers(tessera_torch_pch PRIVATE <torch/torch.h>)
 endif()
 
 function(tessera_use_torch target)

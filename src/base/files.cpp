@@ -92,8 +92,13 @@ std::string read_file(const fs::path& path, std::size_t limit) {
 }
 
 nlohmann::json read_json(const fs::path& path) {
+  // The parser needs no stack for nesting, but who prints or copies the result does.
+  const auto refuse_deep_nesting = [&](int depth, auto, auto&) {
+    if (depth > 100) throw FileError(path, "nests deeper than 100 levels");
+    return true;
+  };
   try {
-    return nlohmann::json::parse(read_file(path));
+    return nlohmann::json::parse(read_file(path), refuse_deep_nesting);
   } catch (const nlohmann::json::parse_error& error) {
     throw FileError(path, "is not JSON (byte " + std::to_string(error.byte) + ")");
   }

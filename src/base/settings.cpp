@@ -1,10 +1,13 @@
 #include "base/settings.h"
 
 #include <algorithm>
-#include <fstream>
+#include <cmath>
+#include <limits>
 #include <numeric>
 #include <sstream>
 #include <toml.hpp>
+
+#include "base/files.h"
 
 namespace tessera {
 namespace {
@@ -23,12 +26,24 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+// toml11 clips numbers that do not fit to the nearest that does.
+template <typename T>
+T in_range(T value, const std::string& path) {
+  using Limits = std::numeric_limits<T>;
+  if (value > Limits::lowest() && value < Limits::max()) return value;
+  throw FileError(path, "holds a number out of range");
+}
+
 nlohmann::json json_from_toml(const toml::value& value, const std::string& path) {
   switch (value.type()) {
-    case toml::value_t::boolean: return value.as_boolean();
-    case toml::value_t::integer: return value.as_integer();
-    case toml::value_t::floating: return value.as_floating();
-    case toml::value_t::string: return value.as_string().str;
+    case toml::value_t::boolean:
+      return value.as_boolean();
+    case toml::value_t::integer:
+      return in_range(value.as_integer(), path);
+    case toml::value_t::floating:
+      return in_range(value.as_floating(), path);
+    case toml::value_t::string:
+      return value.as_string().str;
     case toml::value_t::array: {
       auto array = nlohmann::json::array();
       for (const auto& item : value.as_array()) array.push_back(json_from_toml(item, path));
@@ -39,7 +54,8 @@ nlohmann::json json_from_toml(const toml::value& value, const std::string& path)
       for (const auto& [name, item] : value.as_table()) object[name] = json_from_toml(item, path);
       return object;
     }
-    default: throw FileError(path, "holds a date or an empty value, which no setting takes");
+    default:
+      throw FileError(path, "holds a date or an empty value, which no setting takes");
   }
 }
 
@@ -51,13 +67,28 @@ std::string first_line(const std::string& text) {
   return line;
 }
 
+// toml11 follows nesting with its own stack, so a hostile file could exhaust it. Keys and inline
+// tables nest within a line, arrays across lines.
+void refuse_deep_nesting(const std::string& text, const std::string& path) {
+  constexpr std::size_t kLongestLine = 1000, kMostBrackets = 500;
+  std::size_t line_begin = 0, brackets = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\n') line_begin = i + 1;
+    brackets += text[i] == '[' || text[i] == '{';
+    if (i > line_begin + kLongestLine || brackets > kMostBrackets)
+      throw FileError(path,
+                      "has a line of over 1000 characters or over 500 brackets, as no recipe has");
+  }
+}
+
 nlohmann::json parse_toml(const std::string& text, const std::string& path) {
+  refuse_deep_nesting(text, path);
   std::istringstream stream(text);
   try {
     return json_from_toml(toml::parse(stream, path), path);
   } catch (const toml::exception& error) {
-    throw FileError(path, "line " + std::to_string(error.location().line()) + " is not TOML: " +
-                              first_line(error.what()));
+    throw FileError(path, "line " + std::to_string(error.location().line()) +
+                              " is not TOML: " + first_line(error.what()));
   } catch (const std::out_of_range&) {
     throw FileError(path, "holds a number out of range");
   }
@@ -76,12 +107,7 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 }
 
 nlohmann::json read_toml(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw FileError(path, "cannot be read");
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  if (file.bad() || std::filesystem::is_directory(path)) throw FileError(path, "is not a file");
-  // toml11 reads bytes beyond ASCII as they come, so refuse what is plainly no text before it does.
-  if (text.size() > (1u << 20)) throw FileError(path, "is larger than 1 MB, so it is no recipe");
+  const std::string text = read_file(path, 1 << 20);
   if (text.find('\0') != std::string::npos) throw FileError(path, "is not a text file");
   return parse_toml(text, path);
 }
@@ -100,6 +126,8 @@ void apply_override(nlohmann::json& json, const std::string& assignment) {
   } catch (const Error&) {
     value = text;  // a bare word, such as regularizer.input=quantized
   }
+  if (!json.is_object() || (json.contains(table) && !json[table].is_object()))
+    throw Error("--set " + assignment + ": " + table + " is not a table of the recipe");
   json[table][key] = value;
 }
 
@@ -107,7 +135,9 @@ namespace detail {
 
 void refuse_value(const std::string& where, const nlohmann::json& found,
                   const std::string& expected) {
-  throw Error(where + " is " + found.dump() + ", expected " + expected);
+  std::string text = json_text(found);
+  if (text.size() > 80) text = text.substr(0, 80) + "..";
+  throw Error(where + " is " + text + ", expected " + expected);
 }
 
 void refuse_name(const std::string& where, const std::string& name,

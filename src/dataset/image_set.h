@@ -21,7 +21,7 @@ class ImageSet {
   virtual int label(std::size_t index) const = 0;
   /// Where image `index` comes from, for messages.
   virtual std::string name(std::size_t index) const = 0;
-  /// Sorted by name; a flat or single-class folder has one class.
+  /// Folders sorted by name, arrays by number; a flat or single-class folder has one class.
   virtual const std::vector<std::string>& class_names() const = 0;
   /// Writes image `index`, resized (antialiased) and centre-cropped to a square, as [side, side, 3]
   /// in [-1, 1]. Throws FileError when the image is corrupt.
@@ -39,6 +39,9 @@ std::unique_ptr<ImageSet> open_images(const std::vector<std::string>& data);
 /// The images at `indices`, in that order; keeps `images` alive.
 std::shared_ptr<const ImageSet> select_images(std::shared_ptr<const ImageSet> images,
                                               std::vector<std::size_t> indices);
+
+/// Whether `--split valid` holds out the image at this position.
+bool is_held_out(std::size_t index, const DataConfig& config);
 
 /// The images of a split, in the order of `all`; keeps `images` alive. Throws Error when the split
 /// is empty.

@@ -30,7 +30,6 @@ class Prefetch {
     {
       const std::lock_guard lock(mutex_);
       end_ = to_make_;
-      stopped_ = true;
     }
     changed_.notify_all();
   }
@@ -57,8 +56,7 @@ class Prefetch {
   void work() {
     std::unique_lock lock(mutex_);
     while (true) {
-      changed_.wait(lock,
-                    [&] { return stopped_ || to_make_ >= end_ || to_make_ < next_ + ahead_; });
+      changed_.wait(lock, [&] { return to_make_ >= end_ || to_make_ < next_ + ahead_; });
       if (to_make_ >= end_) return;
       const auto index = to_make_++;
       lock.unlock();
@@ -77,10 +75,9 @@ class Prefetch {
     }
   }
 
-  std::mutex mutex_;  // guards the next six
+  std::mutex mutex_;  // guards the next five
   std::condition_variable changed_;
   std::int64_t next_, to_make_, end_;
-  bool stopped_ = false;
   std::map<std::int64_t, Result> made_;
   std::int64_t ahead_;
   std::function<Item(std::int64_t)> make_;

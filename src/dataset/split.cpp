@@ -35,14 +35,17 @@ std::shared_ptr<const ImageSet> select_images(std::shared_ptr<const ImageSet> im
   return std::make_shared<const SelectedImages>(std::move(images), std::move(indices));
 }
 
+bool is_held_out(std::size_t index, const DataConfig& config) {
+  const auto seed = static_cast<std::uint64_t>(config.split_seed);
+  return Rng(mix({seed, index})).uniform() < config.valid_fraction;
+}
+
 std::shared_ptr<const ImageSet> take_split(std::shared_ptr<const ImageSet> images, Split split,
                                            const DataConfig& config) {
   if (split == Split::all) return images;
   std::vector<std::size_t> indices;
-  const auto seed = static_cast<std::uint64_t>(config.split_seed);
   for (std::size_t i = 0; i < images->size(); ++i) {
-    const bool held_out = Rng(mix({seed, i})).uniform() < config.valid_fraction;
-    if (held_out == (split == Split::valid)) indices.push_back(i);
+    if (is_held_out(i, config) == (split == Split::valid)) indices.push_back(i);
   }
   if (indices.empty())
     throw Error(std::string("--split ") + (split == Split::valid ? "valid" : "train") +

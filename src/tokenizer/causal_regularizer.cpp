@@ -84,7 +84,7 @@ torch::Tensor next_latent_loss(const torch::Tensor& predicted, const torch::Tens
                                bool variance_normalised) {
   const auto error = (predicted - target).square().mean();
   if (!variance_normalised) return error;
-  const auto variance = (target - target.mean({0, 1}, /*keepdim=*/true)).square().mean();
+  const auto variance = (target - target.mean(torch::IntArrayRef{0, 1}, /*keepdim=*/true)).square().mean();
   return error / (variance + 1e-8);
 }
 

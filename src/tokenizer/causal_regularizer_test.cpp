@@ -72,7 +72,7 @@ TEST(CausalRegularizer, NormalisedLossDoesNotChangeWhenLatentsBunch) {
   const double bunched = next_latent_loss(0.1 * predicted, 0.1 * target, true).item<double>();
   EXPECT_NEAR(loss, bunched, 1e-5 * loss);
   // Predicting the mean is worth exactly 1 (up to the 1e-8 that keeps the division finite).
-  const auto mean = target.mean({0, 1}, true).expand_as(target);
+  const auto mean = target.mean(torch::IntArrayRef{0, 1}, true).expand_as(target);
   EXPECT_NEAR(next_latent_loss(mean, target, true).item<double>(), 1, 1e-6);
 }
 

@@ -1,0 +1,25 @@
+#include "cli/command.h"
+#include "cli/split_option.h"
+#include "metrics/evaluation.h"
+
+namespace tessera::cli {
+
+void add_evaluate_reconstruction(CLI::App& evaluate) {
+  auto options = std::make_shared<EvaluateReconstructionOptions>();
+  auto* command = add_command(evaluate, "reconstruction", "what a tokenizer loses: PSNR, SSIM, FD, codebook use",
+                              "tessera evaluate reconstruction --tokenizer runs/tokenizer "
+                              "--data fashion-mnist-test --features runs/features --json -");
+  command->add_option("--tokenizer", options->tokenizer, "model folder")->required();
+  command->add_option("--data", options->data, "images")->required();
+  add_split_option(command, options->split);
+  command->add_option("--features", options->features,
+                      "feature network for fd; take one that no loss has used");
+  command->add_option("--limit", options->limit, "images, evenly spread; 0 is all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  add_run_options(command, *options);
+  add_device_option(command, *options);
+  command->callback([options] { run_evaluate_reconstruction(*options); });
+}
+
+}  // namespace tessera::cli
