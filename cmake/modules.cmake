@@ -4,7 +4,8 @@
 #   tessera_module(tokenizer TORCH LINK training tokens)
 
 add_library(tessera_flags INTERFACE)
-target_compile_options(tessera_flags INTERFACE -Wall -Wextra -Wshadow -Wno-missing-field-initializers -Werror)
+target_compile_options(tessera_flags INTERFACE -Wall -Wextra -Wshadow -Wno-missing-field-initializers
+                       -Wno-restrict -Werror)
 target_include_directories(tessera_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
 if(TESSERA_SANITIZE)
   target_compile_options(tessera_flags INTERFACE -fsanitize=${TESSERA_SANITIZE}
