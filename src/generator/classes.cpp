@@ -1,0 +1,42 @@
+#include "generator/classes.h"
+
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+#include <sstream>
+
+#include "base/settings.h"
+
+namespace tessera {
+namespace {
+
+std::int64_t parse_class(const std::string& text, const std::vector<std::string>& class_names) {
+  const auto named = std::find(class_names.begin(), class_names.end(), text);
+  if (named != class_names.end()) return named - class_names.begin();
+  std::int64_t number = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const auto classes = static_cast<std::int64_t>(class_names.size());
+  if (error == std::errc() && end == text.data() + text.size() && number >= 0 && number < classes)
+    return number;
+  const auto nearest = nearest_name(text, class_names);
+  throw Error("--classes: there is no class '" + text + "', expected a number from 0 to " +
+              std::to_string(classes - 1) + " or a name" +
+              (nearest.empty() ? "" : "; the nearest is '" + nearest + "'"));
+}
+
+}  // namespace
+
+std::vector<std::int64_t> parse_classes(const std::string& text, const std::vector<std::string>& class_names) {
+  std::vector<std::int64_t> classes;
+  if (text == "all") {
+    classes.resize(class_names.size());
+    std::iota(classes.begin(), classes.end(), 0);
+    return classes;
+  }
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) classes.push_back(parse_class(part, class_names));
+  if (classes.empty()) throw Error("--classes is empty, expected all, or numbers or names with commas between");
+  return classes;
+}
+
+}  // namespace tessera

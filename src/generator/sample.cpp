@@ -1,0 +1,137 @@
+#include "generator/sample.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/progress.h"
+#include "base/settings.h"
+#include "base/version.h"
+#include "generator/classes.h"
+#include "generator/sampler.h"
+#include "image/image.h"
+#include "tokenizer/image_tensors.h"
+#include "tokenizer/tokenizer.h"
+#include "tokens/token_file.h"
+#include "training/device.h"
+
+namespace tessera {
+namespace {
+
+constexpr int kWidestGrid = 16;            // images per row
+constexpr std::int64_t kDecodedAtOnce = 100;
+
+void check_options(const SampleOptions& options) {
+  if (options.count < 1) throw Error("--count is " + std::to_string(options.count) + ", expected at least 1");
+  if (options.out.empty() && options.out_dir.empty() && options.tokens_out.empty())
+    throw Error("nothing to write: expected --out, --out-dir or --tokens-out");
+  if (!options.out_dir.empty() && fs::exists(options.out_dir) && !fs::is_empty(options.out_dir))
+    throw FileError(options.out_dir, "exists already and is not an empty folder");
+}
+
+SampleRequest request_of(const SampleOptions& options, const Generator& generator) {
+  SampleRequest request;
+  static_cast<SamplingConfig&>(request) = generator.config().recipe.sampling;
+  request.cfg = options.cfg.value_or(request.cfg);
+  request.temperature = options.temperature.value_or(request.temperature);
+  request.top_k = options.top_k.value_or(request.top_k);
+  request.top_p = options.top_p.value_or(request.top_p);
+  request.seed = options.seed;
+  request.batch = options.batch;
+  request.validate();
+  for (const auto label : parse_classes(options.classes, generator.config().class_names))
+    request.labels.insert(request.labels.end(), static_cast<std::size_t>(options.count), label);
+  return request;
+}
+
+// A class name as a folder: "T-shirt/top" must not become two.
+std::string folder_name(std::string name) {
+  std::replace(name.begin(), name.end(), '/', '-');
+  return name;
+}
+
+void write_folders(const std::vector<Image>& images, const SampleRequest& request,
+                   const std::vector<std::string>& class_names, const fs::path& out) {
+  const fs::path partial = out.string() + ".partial";
+  fs::remove_all(partial);
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    stop_if_interrupted();
+    auto number = std::to_string(i);
+    number.insert(0, 6 - std::min<std::size_t>(6, number.size()), '0');
+    const auto& name = class_names[static_cast<std::size_t>(request.labels[i])];
+    write_png(partial / folder_name(name) / (number + ".png"), images[i]);
+  }
+  fs::remove(out);
+  fs::rename(partial, out);
+}
+
+void write_token_file(const torch::Tensor& codes, const SampleRequest& request, const Generator& generator,
+                      const fs::path& out) {
+  const auto narrow = codes.to(torch::kInt32).contiguous();
+  const auto& shape = generator.shape();
+  write_tokens(out, {.header = {.grid_rows = shape.grid_rows,
+                                .grid_columns = shape.grid_columns,
+                                .codebook_size = shape.vocabulary,
+                                .tokenizer_hash = generator.tokenizer_hash(),
+                                .class_names = generator.config().class_names,
+                                .made_by = made_by(request.seed),
+                                .data = "sampled from generator " + generator.hash()},
+                     .crops = 1,
+                     .codes = {narrow.data_ptr<std::int32_t>(), narrow.data_ptr<std::int32_t>() + narrow.numel()},
+                     .labels = {request.labels.begin(), request.labels.end()}});
+}
+
+std::vector<Image> decode_images(Tokenizer& tokenizer, const torch::Tensor& codes, const torch::Device& device,
+                                 bool quiet) {
+  std::vector<Image> images;
+  Progress progress("decode", codes.size(0), quiet);
+  for (const auto& part : codes.split(kDecodedAtOnce)) {
+    stop_if_interrupted();
+    for (auto& image : images_of(tokenizer.decode(part.to(device)).cpu())) images.push_back(std::move(image));
+    progress.update(static_cast<std::int64_t>(images.size()));
+  }
+  progress.finish();
+  return images;
+}
+
+torch::Tensor sample_codes(Generator& generator, const SampleRequest& request, bool quiet) {
+  Progress progress("sample", static_cast<std::int64_t>(request.labels.size()), quiet);
+  progress.update(0);
+  auto codes = sample_tokens(generator, request, [&](std::int64_t done) { progress.update(done); });
+  progress.finish();
+  return codes;
+}
+
+}  // namespace
+
+nlohmann::json sample_images(const SampleOptions& options) {
+  check_options(options);
+  const auto device = open_device(options);
+  auto generator = Generator::load(options.generator, device);
+  auto tokenizer = Tokenizer::load(options.tokenizer, device);
+  generator.require_tokenizer(tokenizer.hash(), fs::path(options.tokenizer) / "model.safetensors");
+  const auto request = request_of(options, generator);
+  const auto start = std::chrono::steady_clock::now();
+  const auto codes = sample_codes(generator, request, options.quiet);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  if (!options.tokens_out.empty()) write_token_file(codes, request, generator, options.tokens_out);
+  if (!options.out.empty() || !options.out_dir.empty()) {
+    const auto images = decode_images(tokenizer, codes, device, options.quiet);
+    if (!options.out.empty())
+      write_png(options.out, image_grid(images, std::min(options.count, kWidestGrid)));
+    if (!options.out_dir.empty())
+      write_folders(images, request, generator.config().class_names, options.out_dir);
+  }
+  nlohmann::json json = {{"images", request.labels.size()},
+                         {"per_class", options.count},
+                         {"sampling", to_json(static_cast<SamplingConfig>(request))},
+                         {"seconds", seconds.count()},
+                         {"generator", generator.hash()},
+                         {"tokenizer", tokenizer.hash()},
+                         {"data", generator.config().data}};
+  json.update(made_by(options.seed));
+  return json;
+}
+
+}  // namespace tessera

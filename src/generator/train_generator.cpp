@@ -1,0 +1,97 @@
+#include "generator/train_generator.h"
+
+#include <numeric>
+
+#include "base/error.h"
+#include "base/settings.h"
+#include "base/version.h"
+#include "generator/flops.h"
+#include "generator/generator.h"
+#include "generator/trainer.h"
+#include "training/device.h"
+
+namespace tessera {
+namespace {
+
+Recipe recipe_of(const TrainGeneratorOptions& options) {
+  auto recipe = load_recipe(options.recipe, options.overrides);
+  if (!options.preset.empty()) apply_preset(recipe.generator, options.preset);
+  if (options.steps > 0) recipe.generator_training.steps = options.steps;
+  return recipe;
+}
+
+void check_valid_tokens(const TokenFile& valid, const TokenFile& train) {
+  require_same_tokenizer(valid.tokenizer_hash(), train.tokenizer_hash(), valid.path());
+  if (valid.class_names() != train.class_names())
+    throw FileError(valid.path(), "classes", nlohmann::json(valid.class_names()).dump(),
+                    "those of " + train.path().string() + ", " + nlohmann::json(train.class_names()).dump());
+  if (valid.images() == 0) throw FileError(valid.path(), "holds no tokens");
+}
+
+// Without a file of its own, validation takes the images that --split valid would.
+void hold_out(GeneratorTrainer::Inputs& inputs, const DataConfig& config) {
+  inputs.valid = inputs.train;
+  for (std::int64_t image = 0; image < inputs.train.images(); ++image) {
+    if (is_held_out(static_cast<std::size_t>(image), config))
+      inputs.valid_sequences.push_back({image, 0});
+    else
+      inputs.train_images.push_back(image);
+  }
+}
+
+GeneratorTrainer::Inputs open_inputs(const TrainGeneratorOptions& options, const Recipe& recipe) {
+  GeneratorTrainer::Inputs inputs;
+  inputs.train = TokenFile::open(options.tokens);
+  inputs.tokens_hash = sha256_file(options.tokens);
+  if (options.valid_tokens.empty()) {
+    hold_out(inputs, recipe.data);
+  } else {
+    inputs.valid = TokenFile::open(options.valid_tokens);
+    check_valid_tokens(inputs.valid, inputs.train);
+    inputs.valid_sequences = all_sequences(inputs.valid);
+    inputs.train_images.resize(static_cast<std::size_t>(inputs.train.images()));
+    std::iota(inputs.train_images.begin(), inputs.train_images.end(), 0);
+  }
+  if (inputs.train_images.empty()) throw FileError(options.tokens, "holds no tokens to train on");
+  return inputs;
+}
+
+}  // namespace
+
+nlohmann::json train_generator(const TrainGeneratorOptions& options) {
+  const auto recipe = recipe_of(options);
+  const auto device = open_device(options);
+  auto inputs = open_inputs(options, recipe);
+  const nlohmann::json settings = {
+      {"recipe", to_json(recipe)},
+      {"tokens", inputs.tokens_hash},
+      {"valid_tokens", options.valid_tokens.empty() ? "" : sha256_file(options.valid_tokens)}};
+  const auto tokenizer = inputs.train.tokenizer_hash();
+  const auto images = inputs.train_images.size();
+  GeneratorTrainer trainer(recipe, std::move(inputs), options.seed, device);
+  const auto& config = recipe.generator_training;
+  auto result = run_training(trainer, {.stage = "generator",
+                                       .folder = options.out,
+                                       .settings = settings,
+                                       .resume = options.resume,
+                                       .quiet = options.quiet,
+                                       .seed = options.seed,
+                                       .steps = config.steps,
+                                       .log_every = config.log_every,
+                                       .valid_every = config.valid_every,
+                                       .checkpoint_every = config.checkpoint_every,
+                                       .items_per_step = config.batch_size});
+  const double sequences = static_cast<double>(config.steps) * config.batch_size;
+  result["parameters"] = count_parameters(recipe.generator, trainer.shape());
+  result["training_flops"] = 3 * forward_flops(recipe.generator, trainer.shape()).total() * sequences;
+  result["flops"] = flops_json(recipe.generator, trainer.shape());
+  result["train_images"] = images;
+  result["tokenizer"] = tokenizer;
+  result["tokens"] = settings["tokens"];
+  result["valid_tokens"] = settings["valid_tokens"];
+  result["data"] = options.tokens;
+  result.update(made_by(options.seed));
+  return result;
+}
+
+}  // namespace tessera

@@ -1,0 +1,149 @@
+#include "generator/trainer.h"
+
+#include "base/error.h"
+#include "base/random.h"
+#include "base/version.h"
+#include "generator/flops.h"
+#include "generator/likelihood.h"
+#include "training/device.h"
+#include "training/op_cross_entropy.h"
+#include "training/schedule.h"
+
+namespace tessera {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+Dropouts dropouts_of(const GeneratorTrainingConfig& config) {
+  return {.token = config.token_dropout, .residual = config.residual_dropout, .ffn = config.ffn_dropout};
+}
+
+AdamWOptions adamw_of(const GeneratorTrainingConfig& config) {
+  return {.beta1 = config.beta1, .beta2 = config.beta2, .weight_decay = config.weight_decay};
+}
+
+}  // namespace
+
+GeneratorShape shape_of(const TokenFile& file) {
+  return {.vocabulary = file.codebook_size(),
+          .classes = static_cast<int>(file.class_names().size()),
+          .grid_rows = file.header().grid_rows,
+          .grid_columns = file.header().grid_columns};
+}
+
+GeneratorTrainer::GeneratorTrainer(const Recipe& recipe, Inputs inputs, std::uint64_t seed,
+                                   torch::Device device)
+    : recipe_(recipe),
+      inputs_(std::move(inputs)),
+      seed_(seed),
+      device_(device),
+      bf16_(uses_bf16(recipe.generator_training.precision, device)),
+      model_((torch::manual_seed(seed),
+              Transformer(recipe.generator, shape_of(inputs_.train), dropouts_of(recipe.generator_training)))),
+      optimizer_((model_->to(device), *model_), adamw_of(recipe.generator_training)),
+      reported_(Clock::now()) {
+  TESSERA_CHECK(!inputs_.train_images.empty());
+}
+
+Progress::Values GeneratorTrainer::step(std::int64_t step, bool report) {
+  model_->train();
+  const auto batch = draw_batch(step);
+  torch::Tensor loss;
+  {
+    const Autocast autocast(bf16_, device_);
+    const auto logits = model_(batch.labels, batch.codes);  // [B, T, V]
+    loss = cross_entropy(logits.flatten(0, 1), batch.codes.flatten()).mean();
+  }
+  loss.backward();
+  const double gradient_norm = update_weights(step);
+  if (!report) return {};
+  const auto now = Clock::now();
+  const double seconds = std::chrono::duration<double>(now - reported_).count();
+  const double steps = static_cast<double>(step + 1 - reported_step_);
+  reported_ = now;
+  reported_step_ = step + 1;
+  const auto& config = recipe_.generator_training;
+  return {{"nats_per_token", loss.item<double>()},
+          {"gradient_norm", gradient_norm},
+          {"learning_rate", learning_rate_at(step, config.steps, config.learning_rate, config.warmup_steps,
+                                             config.decay_fraction, config.schedule)},
+          {"sequences_per_second", steps * config.batch_size / seconds}};
+}
+
+// Which sequences a step sees depends on the seed and the step alone, and so does each one's crop and dropped class.
+TokenBatch GeneratorTrainer::draw_batch(std::int64_t step) {
+  const auto& config = recipe_.generator_training;
+  const auto images = static_cast<std::int64_t>(inputs_.train_images.size());
+  std::vector<SequenceId> sequences;
+  std::vector<bool> dropped;
+  for (std::int64_t visit = step * config.batch_size; visit < (step + 1) * config.batch_size; ++visit) {
+    const auto image = epoch_order(visit / images)[static_cast<std::size_t>(visit % images)];
+    Rng rng(mix({seed_, static_cast<std::uint64_t>(visit), 0x5e90e2ce}));
+    const auto crop = rng.below(static_cast<std::uint64_t>(inputs_.train.crops()));
+    sequences.push_back({image, static_cast<std::int64_t>(crop)});
+    dropped.push_back(rng.uniform() < config.class_dropout);
+  }
+  auto batch = read_batch(inputs_.train, sequences, torch::kCPU);
+  auto* labels = batch.labels.data_ptr<std::int64_t>();
+  for (std::size_t i = 0; i < dropped.size(); ++i)
+    if (dropped[i]) labels[i] = shape().classes;
+  return {batch.codes.to(device_), batch.labels.to(device_)};
+}
+
+const std::vector<std::int64_t>& GeneratorTrainer::epoch_order(std::int64_t epoch) {
+  if (epoch != ordered_epoch_) {
+    order_ = inputs_.train_images;
+    Rng rng(mix({seed_, static_cast<std::uint64_t>(epoch)}));
+    shuffle(order_, rng);
+    ordered_epoch_ = epoch;
+  }
+  return order_;
+}
+
+double GeneratorTrainer::update_weights(std::int64_t step) {
+  const auto& config = recipe_.generator_training;
+  const double norm = optimizer_.clip_gradients(config.clip_norm);
+  optimizer_.step(learning_rate_at(step, config.steps, config.learning_rate, config.warmup_steps,
+                                   config.decay_fraction, config.schedule));
+  optimizer_.zero_gradients();
+  return norm;
+}
+
+nlohmann::json GeneratorTrainer::validate() {
+  if (inputs_.valid_sequences.empty()) return nlohmann::json::object();
+  const auto limit = static_cast<std::size_t>(recipe_.generator_training.valid_images);
+  return measure_likelihood(model_, inputs_.valid, evenly_spread(inputs_.valid_sequences, limit), bf16_).json();
+}
+
+TensorMap GeneratorTrainer::state() const {
+  TensorMap state;
+  add_with_prefix(state, tensors_of(*model_), "model.");
+  add_with_prefix(state, optimizer_.state(), "optimizer.");
+  return state;
+}
+
+void GeneratorTrainer::load_state(const TensorMap& state, const std::string& where) {
+  load_tensors(*model_, without_prefix(state, "model."), where);
+  optimizer_.load_state(without_prefix(state, "optimizer."), where);
+}
+
+void GeneratorTrainer::write_model(const fs::path& folder) const {
+  const auto& shape = model_->shape();
+  const nlohmann::json extra = {{"vocabulary", shape.vocabulary},
+                                {"grid", {shape.grid_rows, shape.grid_columns}},
+                                {"tokenizer", inputs_.train.tokenizer_hash()},
+                                {"tokens", inputs_.tokens_hash},
+                                {"parameters", parameter_count(*model_)},
+                                {"flops", flops_json(recipe_.generator, shape)},
+                                {"steps", recipe_.generator_training.steps}};
+  write_model_folder(folder,
+                     {.kind = "generator",
+                      .recipe = recipe_,
+                      .class_names = inputs_.train.class_names(),
+                      .data = inputs_.train.header().data,
+                      .made_by = made_by(seed_),
+                      .extra = extra},
+                     tensors_of(*model_));
+}
+
+}  // namespace tessera
