@@ -11,14 +11,15 @@ struct AdamWOptions {
   double epsilon = 1e-8;
 };
 
-/// AdamW (Loshchilov & Hutter, arXiv 1711.05101) whose state is named tensors, so that a checkpoint is one safetensors
-/// file. Parameters without a gradient are left alone.
+/// AdamW (Loshchilov & Hutter, arXiv 1711.05101) whose state is named tensors, so that a checkpoint
+/// is one safetensors file. Parameters without a gradient are left alone.
 class AdamW {
  public:
   AdamW(const torch::nn::Module& module, const AdamWOptions& options);
 
   void zero_gradients();
-  /// Scales all gradients so that their norm is at most `limit`; returns the norm before. Throws Error if it is not finite.
+  /// Makes the next step use gradients scaled so that their norm is at most `limit`; returns their
+  /// norm. Throws Error if it is not finite.
   double clip_gradients(double limit);
   void step(double learning_rate);
 
@@ -34,6 +35,7 @@ class AdamW {
   AdamWOptions options_;
   std::vector<Slot> slots_;
   std::int64_t steps_ = 0;
+  double gradient_scale_ = 1;  // of the next step
 };
 
 }  // namespace tessera
