@@ -6,7 +6,8 @@ namespace tessera::cli {
 
 void add_evaluate_reconstruction(CLI::App& evaluate) {
   auto options = std::make_shared<EvaluateReconstructionOptions>();
-  auto* command = add_command(evaluate, "reconstruction", "what a tokenizer loses: PSNR, SSIM, FD, codebook use",
+  auto* command = add_command(evaluate, "reconstruction",
+                              "what a tokenizer loses: PSNR, SSIM, FD, codebook use",
                               "tessera evaluate reconstruction --tokenizer runs/tokenizer "
                               "--data fashion-mnist-test --features runs/features --json -");
   command->add_option("--tokenizer", options->tokenizer, "model folder")->required();

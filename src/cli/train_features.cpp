@@ -6,20 +6,25 @@ namespace tessera::cli {
 
 void add_train_features(CLI::App& train) {
   auto options = std::make_shared<TrainFeaturesOptions>();
-  auto* command = add_command(train, "features",
-                              "train a small classifier for the perceptual loss and the Frechet distance",
-                              "tessera train features --data fashion-mnist --out runs/features");
-  command->add_option("--data", options->data, "images; with one class it learns to see quarter turns")
+  auto* command =
+      add_command(train, "features",
+                  "train a small classifier for the perceptual loss and the Frechet distance",
+                  "tessera train features --data fashion-mnist --out runs/features");
+  command
+      ->add_option("--data", options->data, "images; with one class it learns to see quarter turns")
       ->required();
   command->add_option("--out", options->out, "model folder to write")->required();
   command->add_option("--recipe", options->recipe, "recipe whose [data] table is used");
   command->add_option("--size", options->image_size, "pixels per side; 0 is the recipe's")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_option("--width", options->width, "channels of the first level; features are 4 times that")
+  command
+      ->add_option("--width", options->width,
+                   "channels of the first level; features are 4 times that")
       ->capture_default_str();
   command->add_option("--steps", options->steps, "optimizer steps")->capture_default_str();
-  command->add_option("--batch-size", options->batch_size, "images per step")->capture_default_str();
+  command->add_option("--batch-size", options->batch_size, "images per step")
+      ->capture_default_str();
   command->add_option("--learning-rate", options->learning_rate, "peak rate of AdamW")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -13,7 +13,8 @@ FeatureClassifierImpl::FeatureClassifierImpl(const FeatureShape& shape) {
                          register_module(name + "_norm", torch::nn::BatchNorm2d(output))});
     }
   }
-  head_ = register_module("head", torch::nn::Linear(shape.channels(shape.levels - 1), shape.outputs));
+  head_ =
+      register_module("head", torch::nn::Linear(shape.channels(shape.levels - 1), shape.outputs));
   to(torch::kFloat32);
   for (auto& layer : layers_)
     layer.conv->weight.set_data(layer.conv->weight.contiguous(at::MemoryFormat::ChannelsLast));

@@ -4,8 +4,8 @@
 
 namespace tessera {
 
-/// The trainable form of FeatureNet: batch normalisation after each convolution, which freezing folds away
-/// (Ioffe and Szegedy, 2015).
+/// The trainable form of FeatureNet: batch normalisation after each convolution, which freezing
+/// folds away (Ioffe and Szegedy, 2015).
 class FeatureClassifierImpl : public torch::nn::Module {
  public:
   explicit FeatureClassifierImpl(const FeatureShape& shape);

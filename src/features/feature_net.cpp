@@ -28,8 +28,10 @@ torch::Tensor squared_distance_of_directions(const torch::Tensor& a, const torch
 
 int read_int(const nlohmann::json& extra, const char* name, int most, const fs::path& path) {
   const auto found = extra.is_object() ? extra.value(name, nlohmann::json()) : nlohmann::json();
-  if (!found.is_number_integer() || found.get<std::int64_t>() < 1 || found.get<std::int64_t>() > most)
-    throw FileError(path, std::string("extra.") + name, found.dump(), "1 to " + std::to_string(most));
+  if (!found.is_number_integer() || found.get<std::int64_t>() < 1 ||
+      found.get<std::int64_t>() > most)
+    throw FileError(path, std::string("extra.") + name, found.dump(),
+                    "1 to " + std::to_string(most));
   return found.get<int>();
 }
 
@@ -46,7 +48,8 @@ void check_shape(const TensorMap& weights, const std::string& name,
 void check_weights(const TensorMap& weights, const FeatureShape& shape, const fs::path& path) {
   for (int level = 0, input = 3; level < shape.levels; ++level)
     for (int conv = 0; conv < 2; ++conv, input = shape.channels(level)) {
-      check_shape(weights, name_of(level, conv) + ".weight", {shape.channels(level), input, 3, 3}, path);
+      check_shape(weights, name_of(level, conv) + ".weight", {shape.channels(level), input, 3, 3},
+                  path);
       check_shape(weights, name_of(level, conv) + ".bias", {shape.channels(level)}, path);
     }
   check_shape(weights, "head.weight", {shape.outputs, shape.channels(shape.levels - 1)}, path);
@@ -83,14 +86,15 @@ FeatureNet::FeatureNet(const FeatureShape& shape, TensorMap weights, std::string
 std::vector<torch::Tensor> FeatureNet::stages(const torch::Tensor& images) const {
   TESSERA_CHECK(images.dim() == 4 && images.size(1) == 3);
   std::vector<torch::Tensor> maps;
-  auto x = images;                                          // [B, 3, H, W]
+  auto x = images;  // [B, 3, H, W]
   for (int level = 0; level < shape_.levels; ++level) {
     for (int conv = 0; conv < 2; ++conv) {
       const auto name = name_of(level, conv);
       x = torch::conv2d(x, weights_.at(name + ".weight"), weights_.at(name + ".bias"),
-                        /*stride=*/conv == 0 ? 2 : 1, /*padding=*/1).relu_();
+                        /*stride=*/conv == 0 ? 2 : 1, /*padding=*/1)
+              .relu_();
     }
-    maps.push_back(x);                                      // [B, channels(level), H/2, W/2]
+    maps.push_back(x);  // [B, channels(level), H/2, W/2]
   }
   return maps;
 }
@@ -109,10 +113,11 @@ FeatureNet FeatureNet::to(torch::ScalarType type) const {
   return FeatureNet(shape_, std::move(weights), hash_);
 }
 
-torch::Tensor perceptual_distance(const FeatureNet& net, const torch::Tensor& a, const torch::Tensor& b) {
+torch::Tensor perceptual_distance(const FeatureNet& net, const torch::Tensor& a,
+                                  const torch::Tensor& b) {
   TESSERA_CHECK(a.sizes() == b.sizes());
   const auto of_a = net.stages(a), of_b = net.stages(b);
-  torch::Tensor total;                                      // [B]
+  torch::Tensor total;  // [B]
   for (std::size_t stage = 0; stage < of_a.size(); ++stage) {
     const auto distance = squared_distance_of_directions(of_a[stage], of_b[stage]).mean({1, 2});
     total = total.defined() ? total + distance : distance;

@@ -39,7 +39,8 @@ FeatureTrainer::FeatureTrainer(std::shared_ptr<const ImageSet> train,
   optimizer_.emplace(*model_, AdamWOptions{.beta2 = 0.99, .weight_decay = kWeightDecay});
 }
 
-// A random crop of the image padded by an eighth with its mirror image; the loader has already flipped it.
+// A random crop of the image padded by an eighth with its mirror image; the loader has already
+// flipped it.
 torch::Tensor FeatureTrainer::augment(const torch::Tensor& images) const {  // [B, 3, H, W]
   const std::int64_t side = images.size(2), margin = side / 8;
   const auto padded = torch::reflection_pad2d(images, {margin, margin, margin, margin});
@@ -73,7 +74,8 @@ Progress::Values FeatureTrainer::step(std::int64_t step, bool report) {
   loss.backward();
   const double norm = optimizer_->clip_gradients(5.0);
   // A straight fall to 0 over the whole run suits so short a training.
-  optimizer_->step(learning_rate_at(step, training_.steps, training_.learning_rate, kWarmupSteps, 0.9));
+  optimizer_->step(
+      learning_rate_at(step, training_.steps, training_.learning_rate, kWarmupSteps, 0.9));
   if (!report) return {};
   return {{"loss", loss.item<double>()},
           {"accuracy", (logits.argmax(1) == labels).to(torch::kFloat32).mean().item<double>()},
@@ -115,8 +117,10 @@ void FeatureTrainer::load_state(const TensorMap& state, const std::string& where
 
 void FeatureTrainer::write_model(const fs::path& folder) const {
   auto config = config_;
-  config.extra = {{"task", task()},           {"width", shape_.width},
-                  {"levels", shape_.levels},  {"outputs", shape_.outputs},
+  config.extra = {{"task", task()},
+                  {"width", shape_.width},
+                  {"levels", shape_.levels},
+                  {"outputs", shape_.outputs},
                   {"valid_accuracy", accuracy_}};
   write_model_folder(folder, config, model_->folded());
 }

@@ -20,8 +20,8 @@ struct FeatureTraining {
 /// Turns image i of a batch by `quarters[i]` x 90 degrees, in place; images are [B, 3, H, H].
 void turn_images(torch::Tensor& images, const torch::Tensor& quarters);
 
-/// Trains a FeatureClassifier; for run_training. `config.recipe.data` says how images are read; without `valid` images
-/// no accuracy is measured.
+/// Trains a FeatureClassifier; for run_training. `config.recipe.data` says how images are read;
+/// without `valid` images no accuracy is measured.
 class FeatureTrainer : public Trainer {
  public:
   FeatureTrainer(std::shared_ptr<const ImageSet> train, std::shared_ptr<const ImageSet> valid,

@@ -84,7 +84,8 @@ void run_train_features(const TrainFeaturesOptions& options) {
   if (results["valid"].contains("accuracy"))
     std::printf("%.1f%% of %lld held-out images right (%s), ",
                 100 * results["valid"]["accuracy"].get<double>(),
-                results["valid"]["images"].get<long long>(), results["task"].get<std::string>().c_str());
+                results["valid"]["images"].get<long long>(),
+                results["task"].get<std::string>().c_str());
   std::printf("%.0f s\n", results["seconds"].get<double>());
 }
 

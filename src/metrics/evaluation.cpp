@@ -1,0 +1,146 @@
+#include "metrics/evaluation.h"
+
+#include <charconv>
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/version.h"
+#include "metrics/generation.h"
+#include "metrics/reconstruction.h"
+#include "training/device.h"
+
+namespace tessera {
+namespace {
+
+constexpr int kDefaultSide = 32;
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+struct Source {
+  std::shared_ptr<const ImageSet> images;
+  std::string words;
+
+  Source(const std::vector<std::string>& data, Split split, const DataConfig& config)
+      : images(take_split(open_images(data), split, config)), words(joined(data)) {}
+  nlohmann::json described() const { return {{"data", words}, {"hash", listing_hash(*images)}}; }
+};
+
+std::optional<FeatureNet> load_features(const std::string& folder, const torch::Device& device) {
+  if (folder.empty()) return std::nullopt;
+  return FeatureNet::load(folder, device);
+}
+
+// "all" is 0; "10k" is 10000.
+std::int64_t images_of_protocol(const std::string& protocol) {
+  if (protocol == "all") return 0;
+  std::int64_t count = 0;
+  const auto* end = protocol.data() + protocol.size();
+  const auto [stop, error] = std::from_chars(protocol.data(), end, count);
+  const bool thousands = error == std::errc() && stop + 1 == end && *stop == 'k';
+  if (error != std::errc() || (stop != end && !thousands) || count < 1 || count > 1'000'000'000)
+    throw Error("--protocol is '" + protocol + "', expected all or a number of images such as 10k");
+  return thousands ? count * 1000 : count;
+}
+
+int side_of(const EvaluateGenerationOptions& options) {
+  if (options.image_size > 0) return options.image_size;
+  if (options.features.empty()) return kDefaultSide;
+  return read_model_config(options.features, "features").recipe.data.image_size;
+}
+
+void print(const nlohmann::json& result, const std::vector<const char*>& keys) {
+  for (const auto* key : keys)
+    if (result.contains(key)) std::printf("%-20s %.6g\n", key, result[key].get<double>());
+  if (result.contains("note")) std::printf("%s\n", result["note"].get<std::string>().c_str());
+}
+
+void print_nearest(const nlohmann::json& nearest) {
+  for (const auto* space : {"features", "pixels"})
+    if (nearest.contains(space))
+      std::printf("nearest training image in %s: generated %.4g, held-out %.4g (medians)\n", space,
+                  nearest[space]["generated"]["median"].get<double>(),
+                  nearest[space]["held_out"]["median"].get<double>());
+}
+
+bool says_nothing(const RunOptions& options) { return options.quiet || options.json == "-"; }
+
+}  // namespace
+
+nlohmann::json evaluate_reconstruction(const EvaluateReconstructionOptions& options) {
+  const auto device = open_device(options);
+  auto tokenizer = Tokenizer::load(options.tokenizer, device);
+  const auto net = load_features(options.features, device);
+  const auto& config = tokenizer.config().recipe.data;
+  const Source source(options.data, options.split, config);
+  auto result = measure_reconstruction(
+      tokenizer, batches_of(source.images, config, device, options.limit), net ? &*net : nullptr);
+  if (!net) result["note"] = "fd needs --features";
+  result.update({{"tokenizer", tokenizer.hash()},
+                 {"data", source.words},
+                 {"data_hash", listing_hash(*source.images)},
+                 {"image_size", config.image_size},
+                 {"seed", options.seed},
+                 {"made_by", made_by(options.seed)}});
+  return result;
+}
+
+nlohmann::json evaluate_generation(const EvaluateGenerationOptions& options) {
+  const auto exactly = images_of_protocol(options.protocol);
+  const auto device = open_device(options);
+  const auto net = load_features(options.features, device);
+  DataConfig config;
+  config.image_size = side_of(options);
+  config.validate();
+
+  const Source real(options.real, options.split, config),
+      generated(options.generated, Split::all, config);
+  const auto available = static_cast<std::int64_t>(generated.images->size());
+  if (available < exactly)
+    throw Error("--generated " + generated.words + ": " + std::to_string(available) +
+                " images, expected at least " + std::to_string(exactly) + " (--protocol)");
+  nlohmann::json result = {{"images", exactly > 0 ? exactly : available},
+                           {"real_images", real.images->size()},
+                           {"real", real.described()},
+                           {"generated", generated.described()},
+                           {"data", real.words},
+                           {"protocol", options.protocol},
+                           {"image_size", config.image_size},
+                           {"seed", options.seed},
+                           {"made_by", made_by(options.seed)}};
+  if (net)
+    result.update(compare(GenerationReference(*net, batches_of(real.images, config, device)),
+                          batches_of(generated.images, config, device, exactly)));
+  else
+    result["note"] = "fd, precision, recall, density and coverage need --features";
+  if (!options.train.empty()) {
+    const Source train(options.train, Split::all, config);
+    result["train"] = train.described();
+    result["nearest_train"] =
+        nearest_train(net ? &*net : nullptr, batches_of(train.images, config, device),
+                      batches_of(generated.images, config, device, options.nearest_images),
+                      batches_of(real.images, config, device, options.nearest_images));
+  }
+  return result;
+}
+
+void run_evaluate_reconstruction(const EvaluateReconstructionOptions& options) {
+  const auto result = evaluate_reconstruction(options);
+  write_results(options.json, result);
+  if (says_nothing(options)) return;
+  print(result, {"psnr", "ssim", "l1", "l2", "fd", "codebook_perplexity", "codebook_used",
+                 "bits_per_pixel", "images"});
+}
+
+void run_evaluate_generation(const EvaluateGenerationOptions& options) {
+  const auto result = evaluate_generation(options);
+  write_results(options.json, result);
+  if (says_nothing(options)) return;
+  print(result, {"fd", "precision", "recall", "density", "coverage", "images", "real_images"});
+  if (result.contains("nearest_train")) print_nearest(result["nearest_train"]);
+}
+
+}  // namespace tessera
