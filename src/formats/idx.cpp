@@ -20,8 +20,10 @@ class ByteStream {
     archive_read_support_filter_all(archive_.get());
     open_archive(archive_.get(), path);
     archive_entry* entry = nullptr;
-    if (archive_read_next_header(archive_.get(), &entry) < ARCHIVE_WARN)
-      throw FileError(path_, "is empty or damaged: " + archive_problem(archive_.get()));
+    const int status = archive_read_next_header(archive_.get(), &entry);
+    if (status == ARCHIVE_EOF) throw FileError(path_, "is empty");
+    if (status < ARCHIVE_WARN)
+      throw FileError(path_, "is damaged: " + archive_problem(archive_.get()));
   }
 
   // Up to `count` more bytes; fewer only at the end.

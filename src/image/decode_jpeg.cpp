@@ -137,8 +137,9 @@ Image decode_jpeg(std::string_view bytes, const std::string& name) {
   reading.rows.emplace(static_cast<int>(jpeg.image_width), static_cast<int>(jpeg.image_height),
                        name);
   reading.row.resize(static_cast<std::size_t>(jpeg.output_width) * jpeg.output_components);
+  const int orientation = exif_orientation(jpeg);  // reading the last row frees the markers
   if (!read_rows(reading)) refuse();
-  return apply_orientation(reading.rows->take(), exif_orientation(jpeg));
+  return apply_orientation(reading.rows->take(), orientation);
 }
 
 Image apply_orientation(Image image, int orientation) {
