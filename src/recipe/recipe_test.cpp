@@ -1,0 +1,127 @@
+#include "recipe/recipe.h"
+
+#include <gmock/gmock.h>
+
+#include "base/settings.h"
+#include "base/testing.h"
+
+namespace tessera {
+namespace {
+
+using ::testing::HasSubstr;
+
+const fs::path kRoot = fs::path(__FILE__).parent_path().parent_path().parent_path();
+
+class Recipes : public ::testing::Test {
+ protected:
+  std::string problem_with(const std::vector<std::string>& overrides,
+                           const std::string& text = "") {
+    write_file(path_, text);
+    return error_of([&] { load_recipe(path_, overrides); });
+  }
+  TemporaryFolder folder_;
+  std::string path_ = folder_ / "mine.toml";
+};
+
+TEST_F(Recipes, TheDefaultsAreValid) { EXPECT_EQ(problem_with({}), ""); }
+
+TEST_F(Recipes, EveryRecipeOfTheProjectLoads) {
+  int count = 0;
+  for (const auto& file : fs::directory_iterator(kRoot / "recipes")) {
+    if (file.path().extension() != ".toml") continue;
+    const auto recipe = load_recipe(file.path().string());
+    EXPECT_EQ(recipe.tokens_per_image(), recipe.grid() * recipe.grid());
+    ++count;
+  }
+  EXPECT_GT(count, 0);
+}
+
+TEST_F(Recipes, TheFullConfigurationSurvivesJson) {
+  write_file(path_,
+             "[data]\nimage_size = 64\n[regularizer]\nweight = 2.5\ninput = \"continuous\"\n");
+  const auto recipe = load_recipe(path_, {"tokenizer.codebook_size=512"});
+  EXPECT_EQ(recipe.data.image_size, 64);
+  EXPECT_EQ(recipe.regularizer.input, RegularizerInput::continuous);
+  EXPECT_EQ(recipe.tokenizer.codebook_size, 512);
+  const auto json = to_json(recipe);
+  EXPECT_EQ(to_json(recipe_from_json(json, "config.json")), json);
+}
+
+TEST_F(Recipes, SizesFollowFromTheShape) {
+  const auto recipe = recipe_from_json(
+      {{"data", {{"image_size", 32}}}, {"tokenizer", {{"multipliers", {1, 2, 2}}}}}, "test");
+  EXPECT_EQ(recipe.tokenizer.downsampling(), 4);
+  EXPECT_EQ(recipe.grid(), 8);
+  EXPECT_EQ(recipe.tokens_per_image(), 64);
+  // LlamaGen-B: 8/3 of 768 is 2048, a multiple of 256.
+  EXPECT_EQ(recipe.generator.ffn_dim(), 2048);
+}
+
+struct BadValue {
+  const char* override;
+  const char* message;
+};
+
+class BadValues : public ::testing::TestWithParam<BadValue> {};
+
+TEST_P(BadValues, AreRefusedByTableAndKey) {
+  const TemporaryFolder folder;
+  write_file(folder / "mine.toml", "");
+  const auto message = error_of([&] { load_recipe(folder / "mine.toml", {GetParam().override}); });
+  EXPECT_THAT(message, HasSubstr("mine.toml: "));
+  EXPECT_THAT(message, HasSubstr(GetParam().message));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cases, BadValues,
+    ::testing::Values(
+        BadValue{"data.image_size=30", "data.image_size is 30, expected a multiple of 16"},
+        BadValue{"data.image_size=0", "data.image_size is 0, expected 4 to 4096"},
+        BadValue{"data.crop_scale=0.5", "data.crop_scale is 0.5"},
+        BadValue{"data.valid_fraction=1", "data.valid_fraction is 1"},
+        BadValue{"data.loader_threads=0", "data.loader_threads is 0"},
+        BadValue{"tokenizer.channels=48", "tokenizer.channels is 48, expected a multiple of 32"},
+        BadValue{"tokenizer.multipliers=[]", "tokenizer.multipliers is []"},
+        BadValue{"tokenizer.multipliers=[1, 0]", "tokenizer.multipliers is [1,0]"},
+        BadValue{"tokenizer.codebook_size=1",
+                 "tokenizer.codebook_size is 1, expected 2 to 1048576"},
+        BadValue{"tokenizer.code_size=0", "tokenizer.code_size is 0"},
+        BadValue{"tokenizer.code_szie=8", "unknown name 'code_szie', did you mean 'code_size'?"},
+        BadValue{"tokeniser.code_size=8", "unknown name 'tokeniser', did you mean 'tokenizer'?"},
+        BadValue{"regularizer.weight=-1", "regularizer.weight is -1"},
+        BadValue{"regularizer.width=65", "regularizer.width is 65, expected a multiple of heads"},
+        BadValue{"regularizer.input=discrete",
+                 "input is \"discrete\", expected one of continuous, quantized"},
+        BadValue{"tokenizer_training.steps=0", "tokenizer_training.steps is 0"},
+        BadValue{"tokenizer_training.learning_rate=0", "tokenizer_training.learning_rate is 0"},
+        BadValue{"tokenizer_training.decay_fraction=1.5",
+                 "tokenizer_training.decay_fraction is 1.5"},
+        BadValue{"tokenizer_training.beta2=1", "tokenizer_training.beta2 is 1"},
+        BadValue{"generator.dim=100", "generator.dim is 100, expected a multiple of 4 x heads"},
+        BadValue{"generator.heads=0", "generator.heads is 0"},
+        BadValue{"generator_training.token_dropout=1", "generator_training.token_dropout is 1"},
+        BadValue{"generator_training.schedule=step", "expected one of constant, cosine"},
+        BadValue{"sampling.top_p=0", "sampling.top_p is 0"},
+        BadValue{"sampling.temperature=hot", "temperature is \"hot\", expected a number"}));
+
+TEST_F(Recipes, ALossWithoutATermIsRefused) {
+  EXPECT_THAT(problem_with({"tokenizer_training.l1_weight=0", "tokenizer_training.l2_weight=0",
+                            "tokenizer_training.perceptual_weight=0"}),
+              HasSubstr("above 0 when no other reconstruction loss is on"));
+}
+
+// TESSERA_UPDATE_GOLDEN=1 (or tools/update_golden) rewrites the page instead.
+TEST_F(Recipes, TheReferencePageSaysWhatTheStructsSay) {
+  const fs::path page = kRoot / "docs" / "formats" / "recipe.md";
+  const std::string marker =
+      "<!-- From here on: tools/update_golden, from the structs in src/recipe. -->\n\n";
+  const std::string text = read_file(page);
+  const auto end = text.find(marker);
+  ASSERT_NE(end, std::string::npos) << page << " has lost its marker";
+  const std::string expected = text.substr(0, end) + marker + recipe_reference();
+  if (std::getenv("TESSERA_UPDATE_GOLDEN")) write_file(page, expected);
+  EXPECT_EQ(read_file(page), expected) << "run tools/update_golden";
+}
+
+}  // namespace
+}  // namespace tessera
