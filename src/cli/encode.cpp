@@ -19,6 +19,8 @@ void add_encode(CLI::App& app) {
   command->add_option("--crops", options->crops, "1, or 10: LlamaGen's ten crops")
       ->check(CLI::IsMember({1, 10}));
   command->add_flag("--flip", options->flip, "encode the mirrored image too");
+  command->add_option("--limit", options->limit, "this many images, evenly spread; 0 is all")
+      ->check(CLI::NonNegativeNumber);
   add_run_options(command, *options);
   add_device_option(command, *options);
   command->callback([options] {

@@ -5,6 +5,8 @@
 #include <numeric>
 #include <vector>
 
+#include "base/error.h"
+
 namespace tessera {
 namespace {
 

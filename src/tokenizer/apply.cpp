@@ -171,8 +171,9 @@ nlohmann::json encode_images(const EncodeOptions& options) {
                 .made_by = made_by(options.seed),
                 .data = joined(options.data)};
   CodeUsage usage(recipe.tokenizer.codebook_size);
-  Progress progress("encode", static_cast<std::int64_t>(images->size()), options.quiet);
-  const auto corrupt = for_each_batch(*images, config, kBatch, 0, [&](const ImageBatch& batch) {
+  const auto size = static_cast<std::int64_t>(images->size());
+  Progress progress("encode", options.limit > 0 ? std::min<std::int64_t>(options.limit, size) : size, options.quiet);
+  const auto corrupt = for_each_batch(*images, config, kBatch, static_cast<std::size_t>(options.limit), [&](const ImageBatch& batch) {
     stop_if_interrupted();
     const auto crops = crops_of(image_tensor(batch, device), recipe.data.image_size, options);
     set.crops = crops.size(1);
