@@ -3,12 +3,10 @@
 #include <bit>
 
 #include "base/error.h"
+#include "features/op_direction_distance.h"
 
 namespace tessera {
 namespace {
-
-// Keeps the direction of a feature vector defined where every ReLU is off.
-constexpr double kLengthEpsilon = 1e-4;
 
 std::string name_of(int level, int conv) {
   return "levels." + std::to_string(level) + "." + std::to_string(conv);
@@ -17,13 +15,6 @@ std::string name_of(int level, int conv) {
 // Statistics in at least float32, also under autocast.
 torch::Tensor at_least_float32(const torch::Tensor& x) {
   return x.scalar_type() == torch::kFloat64 ? x : x.to(torch::kFloat32);
-}
-
-torch::Tensor squared_distance_of_directions(const torch::Tensor& a, const torch::Tensor& b) {
-  const auto x = at_least_float32(a), y = at_least_float32(b);
-  const auto xx = (x * x).sum(1), yy = (y * y).sum(1), xy = (x * y).sum(1);  // [B, H, W]
-  const auto x_scale = xx + kLengthEpsilon, y_scale = yy + kLengthEpsilon;
-  return xx / x_scale + yy / y_scale - 2 * xy * (x_scale * y_scale).rsqrt();
 }
 
 int read_int(const nlohmann::json& extra, const char* name, int most, const fs::path& path) {
@@ -119,7 +110,7 @@ torch::Tensor perceptual_distance(const FeatureNet& net, const torch::Tensor& a,
   const auto of_a = net.stages(a), of_b = net.stages(b);
   torch::Tensor total;  // [B]
   for (std::size_t stage = 0; stage < of_a.size(); ++stage) {
-    const auto distance = squared_distance_of_directions(of_a[stage], of_b[stage]).mean({1, 2});
+    const auto distance = direction_distance(of_a[stage], of_b[stage]);
     total = total.defined() ? total + distance : distance;
   }
   return total / static_cast<double>(of_a.size());

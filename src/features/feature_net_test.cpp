@@ -4,6 +4,7 @@
 
 #include "base/testing.h"
 #include "features/feature_classifier.h"
+#include "features/op_direction_distance.h"
 #include "training/device.h"
 
 namespace tessera {
@@ -123,6 +124,31 @@ TEST(PerceptualDistance, GradientsAgreeWithFiniteDifferences) {
     images->copy_(original);
     EXPECT_NEAR(slope, (images->grad() * direction).sum().item<double>(),
                 1e-6 * (1 + std::abs(slope)));
+  }
+}
+
+TEST(DirectionDistance, WorkedByHandAndAtOddSizes) {
+  // (3, 4) and (4, 3): lengths 5, cosine 24/25, so 2 - 48/25; the softened length changes it by
+  // 1e-4 / 25 of itself.
+  const auto a = torch::tensor({3.0, 4.0}).view({1, 2, 1, 1}),
+             b = torch::tensor({4.0, 3.0}).view({1, 2, 1, 1});
+  EXPECT_NEAR(direction_distance(a, b).item<double>(), 0.08, 1e-5);
+  EXPECT_NEAR(direction_distance(a, -b).item<double>(), 2 + 1.92, 3e-5);
+  EXPECT_EQ(direction_distance(0 * a, 0 * b).item<double>(), 0);
+  for (const int channels : {1, 15, 16, 17, 40}) {
+    auto x = torch::randn({3, channels, 5, 3}, torch::kFloat64).requires_grad_();
+    auto y = torch::randn({3, channels, 5, 3}, torch::kFloat64).requires_grad_();
+    const auto unit = [](const torch::Tensor& v) {
+      return v / (v.square().sum(1, true) + 1e-4).sqrt();
+    };
+    const auto expected = (unit(x) - unit(y)).square().sum(1).mean({1, 2});
+    const auto weights = torch::randn({3}, torch::kFloat64);
+    const auto plain = torch::autograd::grad({(expected * weights).sum()}, {x, y});
+    const auto distance = direction_distance(x, y);
+    const auto fused = torch::autograd::grad({(distance * weights).sum()}, {x, y});
+    EXPECT_TRUE(torch::allclose(distance, expected, 1e-10, 1e-12)) << channels;
+    EXPECT_TRUE(torch::allclose(fused[0], plain[0], 1e-9, 1e-12)) << channels;
+    EXPECT_TRUE(torch::allclose(fused[1], plain[1], 1e-9, 1e-12)) << channels;
   }
 }
 
