@@ -33,10 +33,12 @@ std::string format_duration(double seconds) {
 void say(const std::string& message) { std::fprintf(stderr, "%s\n", message.c_str()); }
 
 Progress::Progress(std::string stage, std::int64_t total, bool quiet, std::string unit,
-                   double items_per_step)
+                   double items_per_step, std::int64_t first)
     : stage_(std::move(stage)),
       unit_(std::move(unit)),
       total_(total),
+      first_(first),
+      done_(first),
       items_per_step_(items_per_step),
       quiet_(quiet),
       terminal_(isatty(STDERR_FILENO) == 1),
@@ -48,7 +50,6 @@ Progress::~Progress() {
 }
 
 void Progress::update(std::int64_t done, const Values& values) {
-  if (first_ < 0) first_ = std::max<std::int64_t>(0, done - 1), start_ = Clock::now();
   done_ = done;
   values_ = values;
   const auto now = Clock::now();
@@ -71,7 +72,7 @@ void Progress::note(const std::string& message) {
 
 void Progress::print(std::int64_t done, const Values& values, bool last) {
   const double elapsed = seconds_between(start_, Clock::now());
-  const auto measured = static_cast<double>(done - std::max<std::int64_t>(0, first_));
+  const auto measured = static_cast<double>(done - first_);
   const double steps_per_second = elapsed > 0 ? measured / elapsed : 0;
   std::string line = stage_ + "  " + std::to_string(done) + "/" + std::to_string(total_);
   for (const auto& [name, value] : values) line += "  " + name + " " + format_value(value);

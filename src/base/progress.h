@@ -14,9 +14,9 @@ class Progress {
  public:
   using Values = std::vector<std::pair<std::string, double>>;
 
-  /// `total` steps of `stage`, each worth `items_per_step` of `unit` ("images").
+  /// `total` steps of `stage`, each worth `items_per_step` of `unit` ("images"); `first` were done before.
   Progress(std::string stage, std::int64_t total, bool quiet, std::string unit = "images",
-           double items_per_step = 1);
+           double items_per_step = 1, std::int64_t first = 0);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -32,7 +32,7 @@ class Progress {
   void print(std::int64_t done, const Values& values, bool last);
 
   std::string stage_, unit_;
-  std::int64_t total_, first_ = -1, done_ = 0;
+  std::int64_t total_, first_, done_;
   double items_per_step_;
   bool quiet_, terminal_, finished_ = false, line_open_ = false;
   Values values_;

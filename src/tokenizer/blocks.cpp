@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "training/op_group_norm_silu.h"
+#include "training/op_precision.h"
 
 namespace tessera {
 namespace {
@@ -68,7 +69,7 @@ torch::Tensor AttentionBlockImpl::forward(const torch::Tensor& x) {
   const auto h = norm_(x);
   const auto query = rows(query_(h)) * (1 / std::sqrt(static_cast<double>(channels)));
   const auto scores = query.bmm(rows(key_(h)).transpose(1, 2));         // [B, HW, HW]
-  const auto weights = scores.to(torch::kFloat32).softmax(-1).to(scores.scalar_type());
+  const auto weights = scores.to(statistics_type(scores)).softmax(-1).to(scores.scalar_type());
   const auto mixed = weights.bmm(rows(value_(h)));                      // [B, HW, C]
   return x + output_(mixed.reshape({batch, height, width, channels}).permute({0, 3, 1, 2}));
 }

@@ -61,15 +61,16 @@ Progress::Values TokenizerTrainer::step(std::int64_t step, bool report) {
   const auto loss = losses(images, step);
   loss.total.backward();
   update_weights(step);
-  revive_codes(step);
   Progress::Values values;
-  if (!report) return values;
-  for (const auto& [name, value] : loss.terms) values.emplace_back(name, value.item<double>());
-  const double perplexity = usage_.perplexity();
-  values.emplace_back("perplexity", perplexity);
-  values.emplace_back("codes_used", usage_.used_share());
-  values.emplace_back("gradient_norm", gradient_norm_);
-  watch_codebook(step, perplexity);
+  if (report) {
+    for (const auto& [name, value] : loss.terms) values.emplace_back(name, value.item<double>());
+    const double perplexity = usage_.perplexity();
+    values.emplace_back("perplexity", perplexity);
+    values.emplace_back("codes_used", usage_.used_share());
+    values.emplace_back("gradient_norm", gradient_norm_);
+    watch_codebook(step, perplexity);
+  }
+  revive_codes(step);
   return values;
 }
 

@@ -41,7 +41,7 @@ class Loop {
     }
     start_ = Clock::now();
     log_.open(metrics_, std::ios::app);
-    Progress progress(run_.stage, run_.steps, run_.quiet, "images", run_.items_per_step);
+    Progress progress(run_.stage, run_.steps, run_.quiet, "images", run_.items_per_step, step_);
     Progress::Values values;
     while (step_ < run_.steps) {
       if (interrupted()) stop(progress);
