@@ -1,0 +1,180 @@
+#include "generator/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/error.h"
+#include "base/settings.h"
+#include "generator/evaluate.h"
+#include "generator/generator.h"
+#include "generator/likelihood.h"
+#include "generator/tiny_tokens_test.h"
+#include "generator/train_generator.h"
+
+namespace tessera {
+namespace {
+
+const std::string kTokenizer(64, 'a'), kOtherTokenizer(64, 'b');
+
+GeneratorTrainer::Inputs inputs_of(const fs::path& tokens) {
+  GeneratorTrainer::Inputs inputs;
+  inputs.train = inputs.valid = TokenFile::open(tokens);
+  for (std::int64_t image = 0; image < inputs.train.images(); ++image)
+    (image % 5 ? inputs.train_images.push_back(image) : inputs.valid_sequences.push_back({image, 0}));
+  return inputs;
+}
+
+fs::path write_tiny_tokens(const fs::path& folder, const std::string& hash = kTokenizer, int images = 50) {
+  const auto path = folder / ("tokens" + hash.substr(0, 1) + ".safetensors");
+  write_tokens(path, tiny_tokens(images, 4, hash));
+  return path;
+}
+
+// A TOML recipe of tiny_recipe(), written out key by key.
+fs::path write_recipe(const fs::path& folder) {
+  std::ofstream toml(folder / "tiny.toml");
+  const auto json = to_json(tiny_recipe());
+  for (const char* table : {"generator", "generator_training"}) {
+    toml << "[" << table << "]\n";
+    for (const auto& [key, value] : json[table].items()) toml << key << " = " << value.dump() << "\n";
+  }
+  return folder / "tiny.toml";
+}
+
+nlohmann::json run(const fs::path& tokens, const fs::path& out, std::int64_t steps, bool resume = false) {
+  const auto recipe = tiny_recipe();
+  GeneratorTrainer trainer(recipe, inputs_of(tokens), 9, torch::kCPU);
+  const auto& config = recipe.generator_training;
+  return run_training(trainer, {.stage = "generator", .folder = out, .settings = to_json(recipe), .resume = resume,
+                                .quiet = true, .seed = 9, .steps = steps, .log_every = config.log_every,
+                                .valid_every = config.valid_every, .checkpoint_every = config.checkpoint_every});
+}
+
+TEST(GeneratorTrainer, AResumedRunIsTheRunThatWasNeverStopped) {
+  const auto folder = test_folder("resume");
+  const auto tokens = write_tiny_tokens(folder);
+  run(tokens, folder / "whole", 8);
+  run(tokens, folder / "halves", 4);
+  run(tokens, folder / "halves", 8, true);
+  const auto whole = read_tensors(SafetensorsFile::open(folder / "whole/training/checkpoint.safetensors"));
+  const auto halves = read_tensors(SafetensorsFile::open(folder / "halves/training/checkpoint.safetensors"));
+  ASSERT_EQ(whole.size(), halves.size());
+  for (const auto& [name, tensor] : whole) EXPECT_TRUE(tensor.equal(halves.at(name))) << name;
+}
+
+TEST(GeneratorTrainer, LearnsWhatIsToBeLearnt) {
+  const auto folder = test_folder("learns");
+  auto recipe = tiny_recipe();
+  recipe.generator_training.steps = 300;
+  recipe.generator_training.batch_size = 32;
+  GeneratorTrainer trainer(recipe, inputs_of(write_tiny_tokens(folder, kTokenizer, 400)), 1, torch::kCPU);
+  EXPECT_NEAR(trainer.validate()["nats_per_token"].get<double>(), std::log(12.0), 1e-5);
+  for (int step = 0; step < 300; ++step) trainer.step(step, false);
+  const auto valid = trainer.validate();
+  // A token is the likely one with probability 0.9 + 0.1 / 12, any other with 0.1 / 12: 0.476 nats at best.
+  EXPECT_LT(valid["nats_per_token"].get<double>(), 0.8);
+  EXPECT_GT(valid["predictability"].get<double>(), 1.0);
+  EXPECT_EQ(valid["by_position"].size(), 6u);
+}
+
+TEST(GeneratorTrainer, TheModelFolderLoadsAsTheSameModel) {
+  const auto folder = test_folder("folder");
+  const auto tokens = write_tiny_tokens(folder);
+  const auto result = run(tokens, folder / "model", 4);
+  auto generator = Generator::load(folder / "model", torch::kCPU);
+  EXPECT_EQ(generator.tokenizer_hash(), kTokenizer);
+  EXPECT_EQ(generator.config().class_names, (std::vector<std::string>{"cat", "dog", "fish"}));
+  const auto inputs = inputs_of(tokens);
+  const auto likelihood = measure_likelihood(generator.model(), inputs.valid, inputs.valid_sequences, false);
+  EXPECT_EQ(likelihood.nats_per_token(), result["valid"]["nats_per_token"].get<double>());
+}
+
+TEST(GeneratorTrainer, DamagedModelFoldersAreRefused) {
+  const auto folder = test_folder("damaged");
+  run(write_tiny_tokens(folder), folder / "model", 4);
+  const auto config = read_json(folder / "model/config.json");
+  for (const char* field : {"/extra/vocabulary", "/extra/grid", "/extra/tokenizer", "/recipe/generator/layers", "/classes"}) {
+    auto damaged = config;
+    damaged[nlohmann::json::json_pointer(field)] = 1000000;
+    write_json(folder / "model/config.json", damaged);
+    EXPECT_THROW(Generator::load(folder / "model", torch::kCPU), Error) << field;
+  }
+}
+
+TEST(TrainGenerator, RunsFromRecipeAndTokenFileToModelFolder) {
+  const auto folder = test_folder("command");
+  TrainGeneratorOptions options;
+  options.recipe = write_recipe(folder);
+  options.tokens = write_tiny_tokens(folder);
+  options.out = folder / "model";
+  options.quiet = true;
+  options.overrides = {"generator.layers=1"};
+  const auto result = train_generator(options);
+  EXPECT_EQ(result["steps"], 8);
+  EXPECT_LT(result["train_images"], 50);  // the others were held out
+  EXPECT_EQ(Generator::load(options.out, torch::kCPU).config().recipe.generator.layers, 1);
+  options.overrides.clear();
+  EXPECT_THROW(train_generator(options), Error);  // the folder holds a run already
+}
+
+TEST(TrainGenerator, RefusesValidTokensOfAnotherTokenizer) {
+  const auto folder = test_folder("refuses");
+  TrainGeneratorOptions options;
+  options.recipe = write_recipe(folder);
+  options.tokens = write_tiny_tokens(folder);
+  options.valid_tokens = write_tiny_tokens(folder, kOtherTokenizer);
+  options.out = folder / "model";
+  options.quiet = true;
+  try {
+    train_generator(options);
+    FAIL() << "was accepted";
+  } catch (const FileError& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("bbbbbbbbbbbb"), std::string::npos) << message;
+    EXPECT_NE(message.find("expected aaaaaaaaaaaa"), std::string::npos) << message;
+  }
+  EXPECT_FALSE(fs::exists(options.out));
+}
+
+TEST(Likelihood, OfAFreshModelIsTheLogarithmOfTheVocabulary) {
+  const auto folder = test_folder("likelihood");
+  const auto file = TokenFile::open(write_tiny_tokens(folder));
+  Transformer model(tiny_recipe().generator, shape_of(file));
+  const auto likelihood = measure_likelihood(model, file, all_sequences(file), false);
+  EXPECT_NEAR(likelihood.nats_per_token(), std::log(12.0), 1e-6);
+  EXPECT_NEAR(likelihood.bits_per_image(), 6 * std::log2(12.0), 1e-5);
+  EXPECT_EQ(likelihood.sequences, 100);
+  std::vector<double> counts(12);
+  for (const auto code : tiny_tokens(50, 4, kTokenizer).codes) counts[static_cast<std::size_t>(code)] += 1.0 / 600;
+  double entropy = 0;
+  for (const double share : counts)
+    if (share > 0) entropy -= share * std::log(share);
+  EXPECT_NEAR(likelihood.unigram_entropy, entropy, 1e-9);
+}
+
+TEST(Evaluate, LogitsGiveTheLikelihoodAndOtherTokenizersAreRefused) {
+  const auto folder = test_folder("evaluate");
+  const auto tokens = write_tiny_tokens(folder);
+  run(tokens, folder / "model", 4);
+  LikelihoodOptions likelihood;
+  likelihood.generator = folder / "model";
+  likelihood.tokens = tokens;
+  likelihood.quiet = true;
+  const auto result = evaluate_likelihood(likelihood);
+  EXPECT_EQ(result["predictability"].get<double>(),
+            result["unigram_entropy"].get<double>() - result["nats_per_token"].get<double>());
+  likelihood.tokens = write_tiny_tokens(folder, kOtherTokenizer);
+  EXPECT_THROW(evaluate_likelihood(likelihood), FileError);
+
+  LogitsOptions logits;
+  logits.generator = folder / "model";
+  logits.tokens = tokens;
+  logits.out = folder / "logits.npy";
+  EXPECT_EQ(write_logits(logits)["shape"], (std::vector<int>{100, 6, 12}));
+  logits.classes = "cat,dog";
+  EXPECT_THROW(write_logits(logits), Error);
+}
+
+}  // namespace
+}  // namespace tessera
