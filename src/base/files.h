@@ -11,15 +11,17 @@ namespace tessera {
 
 namespace fs = std::filesystem;
 
-/// Writes a file beside its place, syncs it and renames it, so that readers see the old file or the whole new one.
-/// Throws FileError when the disk is full or the place cannot be written; the partial file is then removed.
+/// Writes a file beside its place, syncs it and renames it, so that readers see the old file or the
+/// whole new one. Throws FileError when the disk is full or the place cannot be written; the
+/// partial file is then removed.
 void write_file(const fs::path& path, std::string_view bytes);
 void write_file(const fs::path& path, const std::function<void(std::ostream&)>& write);
 
 /// The whole file as bytes; FileError if it cannot be read or is larger than `limit` bytes.
 std::string read_file(const fs::path& path, std::size_t limit = std::size_t{1} << 32);
 
-/// JSON as text, on one line unless indented. Invalid UTF-8, which names of files may hold, is replaced.
+/// JSON as text, on one line unless indented. Invalid UTF-8, which names of files may hold, is
+/// replaced.
 std::string json_text(const nlohmann::json& json, int indent = -1);
 
 /// A JSON file; FileError with the byte position when it is not JSON.

@@ -8,13 +8,14 @@
 
 namespace tessera {
 
-/// Live progress of one stage on standard error: step, values, rate and time left. On a terminal one line is
-/// rewritten; otherwise a line appears every ten seconds. Quiet prints nothing.
+/// Live progress of one stage on standard error: step, values, rate and time left. On a terminal
+/// one line is rewritten; otherwise a line appears every ten seconds. Quiet prints nothing.
 class Progress {
  public:
   using Values = std::vector<std::pair<std::string, double>>;
 
-  /// `total` steps of `stage`, each worth `items_per_step` of `unit` ("images"); `first` were done before.
+  /// `total` steps of `stage`, each worth `items_per_step` of `unit` ("images"); `first` were done
+  /// before.
   Progress(std::string stage, std::int64_t total, bool quiet, std::string unit = "images",
            double items_per_step = 1, std::int64_t first = 0);
   ~Progress();

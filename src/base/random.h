@@ -8,7 +8,8 @@
 
 namespace tessera {
 
-/// Mixes numbers into one seed, so that every sample, step or image has random numbers of its own: mix({seed, step}).
+/// Mixes numbers into one seed, so that every sample, step or image has random numbers of its own:
+/// mix({seed, step}).
 constexpr std::uint64_t mix(std::initializer_list<std::uint64_t> values) {
   std::uint64_t state = 0x9e3779b97f4a7c15;
   for (const std::uint64_t value : values) {

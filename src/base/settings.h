@@ -1,11 +1,13 @@
-// A settings struct lists its fields once, in visit(); JSON, TOML, --set and the documentation come from it.
+// A settings struct lists its fields once, in visit(); JSON, TOML, --set and the documentation come
+// from it.
 //
 //   struct TokenizerConfig {
 //     int codebook_size = 4096;
 //     void visit(auto&& field) { field("codebook_size", codebook_size, "distinct tokens"); }
 //   };
 //
-// A field is a bool, a number, a string, a vector of these, a choice (an enum with choice_names) or another struct.
+// A field is a bool, a number, a string, a vector of these, a choice (an enum with choice_names) or
+// another struct.
 #pragma once
 
 #include <algorithm>
@@ -25,10 +27,14 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 
 /// An enum whose values have names: found by argument-dependent look-up of choice_names(Enum).
 template <typename T>
-concept Choice = std::is_enum_v<T> && requires(T value) { choice_names(value); };
+concept Choice = std::is_enum_v<T> && requires(T value) {
+  choice_names(value);
+};
 
 template <typename T>
-concept Settings = requires(T value) { value.visit([](const char*, auto&, const char*) {}); };
+concept Settings = requires(T value) {
+  value.visit([](const char*, auto&, const char*) {});
+};
 
 template <Choice T>
 std::string choice_name(T value) {
@@ -78,8 +84,9 @@ void read_value(T& field, const nlohmann::json& json, const std::string& where) 
 }
 }  // namespace detail
 
-/// Overwrites the fields that `json` names. Throws Error for an unknown name (with the nearest known one) or a wrong
-/// type; `where` says where the values come from, for the message ("recipes/mine.toml").
+/// Overwrites the fields that `json` names. Throws Error for an unknown name (with the nearest
+/// known one) or a wrong type; `where` says where the values come from, for the message
+/// ("recipes/mine.toml").
 template <typename T>
 void from_json(T& value, const nlohmann::json& json, const std::string& where) {
   if constexpr (Choice<T>) {

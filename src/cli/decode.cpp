@@ -8,12 +8,15 @@ namespace tessera::cli {
 
 void add_decode(CLI::App& app) {
   auto options = std::make_shared<DecodeOptions>();
-  auto* command = add_command(app, "decode", "turn tokens back into images",
-                              "tessera decode --tokenizer runs/tokenizer --tokens runs/valid.safetensors "
-                              "--out runs/decoded");
+  auto* command =
+      add_command(app, "decode", "turn tokens back into images",
+                  "tessera decode --tokenizer runs/tokenizer --tokens runs/valid.safetensors "
+                  "--out runs/decoded");
   command->add_option("--tokenizer", options->tokenizer, "model folder")->required();
-  command->add_option("--tokens", options->tokens, "token file, or .npy of whole numbers [N, T]")->required();
-  command->add_option("--out", options->out, "folder for PNG files; with --raw a .npy file")->required();
+  command->add_option("--tokens", options->tokens, "token file, or .npy of whole numbers [N, T]")
+      ->required();
+  command->add_option("--out", options->out, "folder for PNG files; with --raw a .npy file")
+      ->required();
   command->add_flag("--raw", options->raw, "write float32 [N, 3, H, W] instead of PNG files");
   add_run_options(command, *options);
   add_device_option(command, *options);

@@ -9,16 +9,21 @@ namespace tessera::cli {
 
 void add_demo(CLI::App& app) {
   auto options = std::make_shared<DemoOptions>();
-  auto* command = add_command(app, "demo", "the whole path on real images: two tokenizers, two generators, a report",
-                              "tessera demo --out demo");
+  auto* command = add_command(
+      app, "demo", "the whole path on real images: two tokenizers, two generators, a report",
+      "tessera demo --out demo");
   command->add_flag("--quick", options->quick, "walk the whole path in 90 seconds");
-  command->add_option("--out", options->out, "folder for models, pictures and report.html")->capture_default_str();
+  command->add_option("--out", options->out, "folder for models, pictures and report.html")
+      ->capture_default_str();
   command->add_option("--recipe", options->recipe, "TOML recipe; default is fashion-mnist's");
   command->add_option("--data", options->data, "training images");
   command->add_option("--held-out", options->held_out, "test images");
-  command->add_option("--arm", options->arms, "\"name: table.key=value ...\", repeated; default is plain and CRT");
-  command->add_option("--features", options->features, "folder that holds or gets the two feature networks");
-  command->add_option("--samples", options->samples, "images drawn per arm")->check(CLI::Range(100, 1000000));
+  command->add_option("--arm", options->arms,
+                      "\"name: table.key=value ...\", repeated; default is plain and CRT");
+  command->add_option("--features", options->features,
+                      "folder that holds or gets the two feature networks");
+  command->add_option("--samples", options->samples, "images drawn per arm")
+      ->check(CLI::Range(100, 1000000));
   command->add_option("--guidance", options->guidance, "scales of guidance to try");
   add_run_options(command, *options);
   add_device_option(command, *options);
@@ -26,7 +31,9 @@ void add_demo(CLI::App& app) {
     const auto results = run_demo(*options);
     write_results(options->json, results);
     if (!options->quiet && options->json != "-")
-      std::cout << "The report is " << fs::absolute(fs::path(options->out) / "report.html").lexically_normal().string() << "\n";
+      std::cout << "The report is "
+                << fs::absolute(fs::path(options->out) / "report.html").lexically_normal().string()
+                << "\n";
   });
 }
 

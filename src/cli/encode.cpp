@@ -9,9 +9,10 @@ namespace tessera::cli {
 
 void add_encode(CLI::App& app) {
   auto options = std::make_shared<EncodeOptions>();
-  auto* command = add_command(app, "encode", "turn images into a token file",
-                              "tessera encode --tokenizer runs/tokenizer --data fashion-mnist --split train "
-                              "--out runs/train.safetensors");
+  auto* command =
+      add_command(app, "encode", "turn images into a token file",
+                  "tessera encode --tokenizer runs/tokenizer --data fashion-mnist --split train "
+                  "--out runs/train.safetensors");
   command->add_option("--tokenizer", options->tokenizer, "model folder")->required();
   command->add_option("--data", options->data, "images")->required();
   add_split_option(command, options->split);

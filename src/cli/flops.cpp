@@ -25,28 +25,27 @@ nlohmann::json count_flops(const FlopsOptions& options) {
                              .classes = options.classes,
                              .grid_rows = recipe.grid(),
                              .grid_columns = recipe.grid()};
-  const double sequences = static_cast<double>(recipe.generator_training.steps) *
-                           recipe.generator_training.batch_size;
+  const double sequences =
+      static_cast<double>(recipe.generator_training.steps) * recipe.generator_training.batch_size;
   auto generator = flops_json(recipe.generator, shape);
   generator["parameters"] = count_parameters(recipe.generator, shape);
   generator["steps"] = recipe.generator_training.steps;
   generator["training_total"] = 3 * forward_flops(recipe.generator, shape).total() * sequences;
-  nlohmann::json json = {
-      {"tokenizer",
-       {{"per_image",
-         {{"encoder", tokenizer.encoder},
-          {"quantizer", tokenizer.quantizer},
-          {"decoder", tokenizer.decoder},
-          {"regularizer", tokenizer.regularizer}}},
-        {"inference_per_image", tokenizer.forward()},
-        {"training_step_per_image", tokenizer.step()},
-        {"regularizer_share", 3 * tokenizer.regularizer / tokenizer.step()},
-        {"parameters", tokenizer_parameters(recipe.tokenizer)},
-        {"steps", steps},
-        {"training_total", tokenizer_training_flops(recipe, steps)}}},
-      {"generator", generator},
-      {"tokens_per_image", recipe.tokens_per_image()},
-      {"recipe", options.recipe}};
+  nlohmann::json json = {{"tokenizer",
+                          {{"per_image",
+                            {{"encoder", tokenizer.encoder},
+                             {"quantizer", tokenizer.quantizer},
+                             {"decoder", tokenizer.decoder},
+                             {"regularizer", tokenizer.regularizer}}},
+                           {"inference_per_image", tokenizer.forward()},
+                           {"training_step_per_image", tokenizer.step()},
+                           {"regularizer_share", 3 * tokenizer.regularizer / tokenizer.step()},
+                           {"parameters", tokenizer_parameters(recipe.tokenizer)},
+                           {"steps", steps},
+                           {"training_total", tokenizer_training_flops(recipe, steps)}}},
+                         {"generator", generator},
+                         {"tokens_per_image", recipe.tokens_per_image()},
+                         {"recipe", options.recipe}};
   json.update(made_by(options.seed));
   return json;
 }
@@ -59,7 +58,8 @@ void add_flops(CLI::App& app) {
                               "tessera flops --recipe recipes/fashion-mnist.toml");
   command->add_option("--recipe", options->recipe, "TOML recipe")->required();
   command->add_option("--set", options->overrides, "change a setting: table.key=value");
-  command->add_option("--classes", options->classes, "classes of the generator")->check(CLI::PositiveNumber);
+  command->add_option("--classes", options->classes, "classes of the generator")
+      ->check(CLI::PositiveNumber);
   add_run_options(command, *options);
   command->callback([options] {
     const auto result = count_flops(*options);

@@ -33,7 +33,8 @@ void add_commands(CLI::App& app) {
   add_reconstruct(app);
   add_sample(app);
   add_logits(app);
-  auto* evaluate = app.add_subcommand("evaluate", "measure reconstruction, likelihood or generation");
+  auto* evaluate =
+      app.add_subcommand("evaluate", "measure reconstruction, likelihood or generation");
   evaluate->require_subcommand(1);
   add_evaluate_reconstruction(*evaluate);
   add_evaluate_likelihood(*evaluate);
@@ -48,10 +49,11 @@ void add_commands(CLI::App& app) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Trains small, good image generators: a tokenizer, a transformer, and CRT between them.",
-               "tessera");
-  app.set_version_flag("--version", std::string("tessera ") + tessera::kVersion + " (" +
-                                        tessera::kCommit + ")");
+  CLI::App app(
+      "Trains small, good image generators: a tokenizer, a transformer, and CRT between them.",
+      "tessera");
+  app.set_version_flag("--version",
+                       std::string("tessera ") + tessera::kVersion + " (" + tessera::kCommit + ")");
   app.require_subcommand(1);
   add_commands(app);
   tessera::catch_interrupts();

@@ -9,14 +9,18 @@ namespace tessera::cli {
 
 void add_reconstruct(CLI::App& app) {
   auto options = std::make_shared<ReconstructOptions>();
-  auto* command = add_command(app, "reconstruct", "show images beside what the tokenizer keeps of them",
-                              "tessera reconstruct --tokenizer runs/tokenizer --data fashion-mnist-test "
-                              "--out runs/reconstructions.png");
+  auto* command =
+      add_command(app, "reconstruct", "show images beside what the tokenizer keeps of them",
+                  "tessera reconstruct --tokenizer runs/tokenizer --data fashion-mnist-test "
+                  "--out runs/reconstructions.png");
   command->add_option("--tokenizer", options->tokenizer, "model folder")->required();
   command->add_option("--data", options->data, "images")->required();
   add_split_option(command, options->split);
-  command->add_option("--out", options->out, "PNG to write: each original, then its reconstruction")->required();
-  command->add_option("--count", options->count, "images to show")->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--out", options->out, "PNG to write: each original, then its reconstruction")
+      ->required();
+  command->add_option("--count", options->count, "images to show")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   add_run_options(command, *options);
   add_device_option(command, *options);
   command->callback([options] {

@@ -9,9 +9,10 @@ namespace tessera::cli {
 
 void add_train_tokenizer(CLI::App& train) {
   auto options = std::make_shared<TrainTokenizerOptions>();
-  auto* command = add_command(train, "tokenizer", "stage 1: learn to turn images into tokens",
-                              "tessera train tokenizer --recipe recipes/fashion-mnist.toml --data fashion-mnist "
-                              "--features runs/features --out runs/tokenizer");
+  auto* command = add_command(
+      train, "tokenizer", "stage 1: learn to turn images into tokens",
+      "tessera train tokenizer --recipe recipes/fashion-mnist.toml --data fashion-mnist "
+      "--features runs/features --out runs/tokenizer");
   command->add_option("--recipe", options->recipe, "TOML recipe")->required();
   command->add_option("--data", options->data, "training images")->required();
   command->add_option("--valid-data", options->valid_data,
@@ -19,7 +20,8 @@ void add_train_tokenizer(CLI::App& train) {
   command->add_option("--features", options->features, "feature network of the perceptual loss");
   command->add_option("--out", options->out, "model folder to write")->required();
   command->add_option("--set", options->overrides, "change a setting: table.key=value");
-  command->add_option("--steps", options->steps, "instead of the recipe's")->check(CLI::PositiveNumber);
+  command->add_option("--steps", options->steps, "instead of the recipe's")
+      ->check(CLI::PositiveNumber);
   command->add_flag("--resume", options->resume, "go on where an interrupted run stopped");
   add_run_options(command, *options);
   add_device_option(command, *options);

@@ -42,9 +42,12 @@ class Arm {
   nlohmann::json run() {
     nlohmann::json results;
     results["tokenizer"] = stages_.run("tokenizer", [&] { return train_tokenizer_stage(); });
-    stages_.run("encode-train", [&] { return encode(options_.data, Split::train, "train", recipe_.data.flip); });
-    stages_.run("encode-valid", [&] { return encode(options_.data, Split::valid, "valid", false); });
-    stages_.run("encode-held-out", [&] { return encode(options_.held_out, Split::all, "held-out", false); });
+    stages_.run("encode-train",
+                [&] { return encode(options_.data, Split::train, "train", recipe_.data.flip); });
+    stages_.run("encode-valid",
+                [&] { return encode(options_.data, Split::valid, "valid", false); });
+    stages_.run("encode-held-out",
+                [&] { return encode(options_.held_out, Split::all, "held-out", false); });
     results["generator"] = stages_.run("generator", [&] { return train_generator_stage(); });
     results["likelihood"] = stages_.run("likelihood", [&] { return likelihood(); });
     results["reconstruction"] = stages_.run("reconstruction", [&] { return reconstruction(); });
@@ -66,7 +69,8 @@ class Arm {
     return train_tokenizer(train);
   }
 
-  nlohmann::json encode(const std::vector<std::string>& data, Split split, const std::string& name, bool flip) {
+  nlohmann::json encode(const std::vector<std::string>& data, Split split, const std::string& name,
+                        bool flip) {
     auto encode = with_run_options<EncodeOptions>(options_);
     encode.tokenizer = path("tokenizer");
     encode.data = data;
@@ -96,8 +100,8 @@ class Arm {
   }
 
   ImageBatches held_out_batches(const torch::Device& device) const {
-    return batches_of(std::shared_ptr<const ImageSet>(open_images(options_.held_out)), recipe_.data, device,
-                      options_.held_out_images);
+    return batches_of(std::shared_ptr<const ImageSet>(open_images(options_.held_out)), recipe_.data,
+                      device, options_.held_out_images);
   }
 
   nlohmann::json reconstruction() {
@@ -122,41 +126,53 @@ class Arm {
     static_cast<SamplingConfig&>(request) = recipe_.sampling;
     request.cfg = guidance;
     request.seed = seed;
-    for (std::int64_t i = 0; i < count; ++i) request.labels.push_back(i % generator.shape().classes);
+    for (std::int64_t i = 0; i < count; ++i)
+      request.labels.push_back(i % generator.shape().classes);
     Progress progress(what, count, options_.quiet);
-    auto codes = sample_tokens(generator, request, [&](std::int64_t done) { progress.update(done); });
+    auto codes =
+        sample_tokens(generator, request, [&](std::int64_t done) { progress.update(done); });
     progress.finish();
     return codes;
   }
 
-  // The guidance whose samples are nearest to held-out training images: the test set has no say in it.
+  // The guidance whose samples are nearest to held-out training images: the test set has no say in
+  // it.
   std::pair<double, nlohmann::json> choose_guidance(Generator& generator, Tokenizer& tokenizer,
-                                                    const FeatureNet& net, const torch::Device& device) const {
+                                                    const FeatureNet& net,
+                                                    const torch::Device& device) const {
     const auto valid = take_split(open_images(options_.data), Split::valid, recipe_.data);
-    const GenerationReference reference(net, batches_of(valid, recipe_.data, device, options_.held_out_images));
+    const GenerationReference reference(
+        net, batches_of(valid, recipe_.data, device, options_.held_out_images));
     auto tried = nlohmann::json::array();
     double best = options_.guidance.front(), best_distance = INFINITY;
     for (const double guidance : options_.guidance) {
-      const auto codes = draw(generator, options_.search_samples, guidance, mix({options_.seed, 1}), "guidance search");
-      const double distance = frechet_distance_to(reference, features_of(net, decoded(tokenizer, codes, device)));
+      const auto codes = draw(generator, options_.search_samples, guidance, mix({options_.seed, 1}),
+                              "guidance search");
+      const double distance =
+          frechet_distance_to(reference, features_of(net, decoded(tokenizer, codes, device)));
       tried.push_back({{"cfg", guidance}, {"fd", distance}});
       if (distance < best_distance) best = guidance, best_distance = distance;
     }
     return {best, tried};
   }
 
-  static ImageBatches decoded(Tokenizer& tokenizer, const torch::Tensor& codes, const torch::Device& device) {
+  static ImageBatches decoded(Tokenizer& tokenizer, const torch::Tensor& codes,
+                              const torch::Device& device) {
     return [&tokenizer, codes, device](const std::function<void(const torch::Tensor&)>& use) {
       for (const auto& part : codes.split(100)) use(tokenizer.decode(part.to(device)).clamp(-1, 1));
     };
   }
 
-  void write_grid(Generator& generator, Tokenizer& tokenizer, double guidance, const torch::Device& device) const {
+  void write_grid(Generator& generator, Tokenizer& tokenizer, double guidance,
+                  const torch::Device& device) const {
     const auto classes = generator.shape().classes;
-    const auto codes = draw(generator, kGridImagesPerClass * classes, guidance, mix({options_.seed, 3}), "sample grid");
+    const auto codes = draw(generator, kGridImagesPerClass * classes, guidance,
+                            mix({options_.seed, 3}), "sample grid");
     // Drawn class by class in turn; shown one class a row.
-    const auto rows = codes.view({kGridImagesPerClass, classes, -1}).transpose(0, 1).flatten(0, 1).contiguous();
-    write_png(path("samples.png"), image_grid(images_of(tokenizer.decode(rows.to(device)).cpu()), kGridImagesPerClass));
+    const auto rows =
+        codes.view({kGridImagesPerClass, classes, -1}).transpose(0, 1).flatten(0, 1).contiguous();
+    write_png(path("samples.png"),
+              image_grid(images_of(tokenizer.decode(rows.to(device)).cpu()), kGridImagesPerClass));
   }
 
   nlohmann::json generation() {
@@ -166,7 +182,8 @@ class Arm {
     const auto net = FeatureNet::load(options_.metric_features, device);
     const auto [guidance, tried] = choose_guidance(generator, tokenizer, net, device);
     write_grid(generator, tokenizer, guidance, device);
-    const auto codes = draw(generator, options_.samples, guidance, mix({options_.seed, 2}), "samples");
+    const auto codes =
+        draw(generator, options_.samples, guidance, mix({options_.seed, 2}), "samples");
     const auto rows = features_of(net, decoded(tokenizer, codes, device));
     const auto held_out = held_out_batches(device);
     auto result = compare(GenerationReference(net, held_out), rows);
@@ -176,10 +193,11 @@ class Arm {
     result["guidance_search"] = tried;
     const auto train = take_split(open_images(options_.data), Split::train, recipe_.data);
     const auto nearest = std::min<std::int64_t>(kNearestImages, codes.size(0));
-    result["nearest_train"] = nearest_train(&net, batches_of(train, recipe_.data, device, options_.encoded_images),
-                                            decoded(tokenizer, codes.slice(0, 0, nearest), device),
-                                            batches_of(std::shared_ptr<const ImageSet>(open_images(options_.held_out)),
-                                                       recipe_.data, device, nearest));
+    result["nearest_train"] =
+        nearest_train(&net, batches_of(train, recipe_.data, device, options_.encoded_images),
+                      decoded(tokenizer, codes.slice(0, 0, nearest), device),
+                      batches_of(std::shared_ptr<const ImageSet>(open_images(options_.held_out)),
+                                 recipe_.data, device, nearest));
     return result;
   }
 

@@ -19,22 +19,30 @@ struct Row {
 };
 
 constexpr Row kRows[] = {
-    {"PSNR, dB", "/reconstruction/psnr", "%.2f", "reconstruction of held-out images; higher is closer"},
+    {"PSNR, dB", "/reconstruction/psnr", "%.2f",
+     "reconstruction of held-out images; higher is closer"},
     {"SSIM", "/reconstruction/ssim", "%.3f", "structural similarity; 1 is equal"},
-    {"reconstruction FD", "/reconstruction/fd", "%.3f", "Frechet distance of reconstructions to held-out images; lower is better"},
-    {"code perplexity", "/reconstruction/code_perplexity", "%.0f", "how many codes are in use, evenly counted"},
-    {"unigram entropy, nats", "/likelihood/unigram_entropy", "%.3f", "what a token carries if nothing is known before it"},
-    {"validation nats per token", "/likelihood/nats_per_token", "%.3f", "what the generator finds surprising in held-out tokens"},
-    {"predictability, nats", "/likelihood/predictability", "%.3f", "entropy minus nats per token: what context tells"},
+    {"reconstruction FD", "/reconstruction/fd", "%.3f",
+     "Frechet distance of reconstructions to held-out images; lower is better"},
+    {"code perplexity", "/reconstruction/code_perplexity", "%.0f",
+     "how many codes are in use, evenly counted"},
+    {"unigram entropy, nats", "/likelihood/unigram_entropy", "%.3f",
+     "what a token carries if nothing is known before it"},
+    {"validation nats per token", "/likelihood/nats_per_token", "%.3f",
+     "what the generator finds surprising in held-out tokens"},
+    {"predictability, nats", "/likelihood/predictability", "%.3f",
+     "entropy minus nats per token: what context tells"},
     {"bits per image", "/likelihood/bits_per_image", "%.0f", "held-out images, all tokens"},
-    {"generation FD", "/generation/fd", "%.3f", "Frechet distance of samples to held-out images; lower is better"},
+    {"generation FD", "/generation/fd", "%.3f",
+     "Frechet distance of samples to held-out images; lower is better"},
     {"generation FD to reconstructions", "/generation/fd_reconstructions", "%.3f",
      "the same against the tokenizer's own reconstructions: what the generator alone misses"},
     {"guidance", "/generation/cfg", "%.2f", "scale of classifier-free guidance of the samples"},
     {"precision", "/generation/precision", "%.3f", "share of samples that look real"},
     {"recall", "/generation/recall", "%.3f", "share of real images that samples cover"},
     {"tokenizer parameters, million", "/tokenizer/parameters", "%.2f", "", 1e-6},
-    {"tokenizer training, TFLOP", "/tokenizer/training_flops", "%.1f", "counted from the architecture", 1e-12},
+    {"tokenizer training, TFLOP", "/tokenizer/training_flops", "%.1f",
+     "counted from the architecture", 1e-12},
     {"tokenizer training, s", "/tokenizer/seconds", "%.0f", ""},
     {"tokenizer steps", "/tokenizer/steps", "%.0f", "CRT takes fewer, to cost the same"},
     {"generator parameters, million", "/generator/parameters", "%.2f", "", 1e-6},
@@ -83,7 +91,8 @@ std::string table(const std::vector<ReportArm>& arms) {
 }
 
 // One value of metrics.jsonl over the steps.
-Series curve(const ReportArm& arm, const std::string& stage, const std::string& kind, const std::string& key) {
+Series curve(const ReportArm& arm, const std::string& stage, const std::string& kind,
+             const std::string& key) {
   Series series{.name = arm.name, .x = {}, .y = {}};
   std::ifstream file(arm.folder / stage / "metrics.jsonl");
   for (std::string line; std::getline(file, line);) {
@@ -95,8 +104,8 @@ Series curve(const ReportArm& arm, const std::string& stage, const std::string& 
   return series;
 }
 
-std::string curves(const std::vector<ReportArm>& arms, const std::string& title, const std::string& stage,
-                   const std::string& kind, const std::string& key) {
+std::string curves(const std::vector<ReportArm>& arms, const std::string& title,
+                   const std::string& stage, const std::string& kind, const std::string& key) {
   std::vector<Series> all;
   for (const auto& arm : arms) all.push_back(curve(arm, stage, kind, key));
   return "<div>" + line_chart(title, "step", all) + "</div>";
@@ -117,32 +126,38 @@ std::string position_chart(const std::vector<ReportArm>& arms) {
   return "<div>" + line_chart("held-out nats by token position", "position", all) + "</div>";
 }
 
-std::string pictures(const std::vector<ReportArm>& arms, const std::string& file, const std::string& what) {
+std::string pictures(const std::vector<ReportArm>& arms, const std::string& file,
+                     const std::string& what) {
   std::string html = "<div class='pictures'>";
   for (const auto& arm : arms)
-    html += "<figure><img alt='" + escape_html(arm.name + ", " + what) + "' src='data:image/png;base64," +
-            base64(read_file(arm.folder / file)) + "'><figcaption>" + escape_html(arm.name + ": " + what) +
-            "</figcaption></figure>";
+    html += "<figure><img alt='" + escape_html(arm.name + ", " + what) +
+            "' src='data:image/png;base64," + base64(read_file(arm.folder / file)) +
+            "'><figcaption>" + escape_html(arm.name + ": " + what) + "</figcaption></figure>";
   return html + "</div>";
 }
 
 }  // namespace
 
-void write_report(const fs::path& path, const std::string& title, const std::vector<ReportArm>& arms,
-                  const nlohmann::json& about) {
-  std::string html = "<!doctype html><html lang='en'><meta charset='utf-8'><title>" + escape_html(title) +
+void write_report(const fs::path& path, const std::string& title,
+                  const std::vector<ReportArm>& arms, const nlohmann::json& about) {
+  std::string html = "<!doctype html><html lang='en'><meta charset='utf-8'><title>" +
+                     escape_html(title) +
                      "</title><meta name='viewport' content='width=device-width'><style>" + kStyle +
                      "</style><h1>" + escape_html(title) + "</h1>";
-  html += "<p>The same generator is trained on the tokens of each tokenizer. CRT adds a loss to the tokenizer: a small "
-          "causal transformer must predict each latent from those before it (arXiv 2412.16326).</p>";
+  html +=
+      "<p>The same generator is trained on the tokens of each tokenizer. CRT adds a loss to the "
+      "tokenizer: a small "
+      "causal transformer must predict each latent from those before it (arXiv 2412.16326).</p>";
   html += "<h2>Measured on held-out images</h2>" + table(arms);
   html += "<h2>Samples</h2>" + pictures(arms, "samples.png", "one row a class");
-  html += "<h2>Reconstructions</h2>" + pictures(arms, "reconstructions.png", "original, reconstruction, original, ...");
-  html += "<h2>Curves</h2><div class='charts'>" +
-          curves(arms, "tokenizer: held-out PSNR, dB", "tokenizer", "valid", "psnr") +
-          curves(arms, "tokenizer: code perplexity", "tokenizer", "valid", "code_perplexity") +
-          curves(arms, "generator: held-out nats per token", "generator", "valid", "nats_per_token") +
-          position_chart(arms) + "</div>";
+  html += "<h2>Reconstructions</h2>" +
+          pictures(arms, "reconstructions.png", "original, reconstruction, original, ...");
+  html +=
+      "<h2>Curves</h2><div class='charts'>" +
+      curves(arms, "tokenizer: held-out PSNR, dB", "tokenizer", "valid", "psnr") +
+      curves(arms, "tokenizer: code perplexity", "tokenizer", "valid", "code_perplexity") +
+      curves(arms, "generator: held-out nats per token", "generator", "valid", "nats_per_token") +
+      position_chart(arms) + "</div>";
   html += "<h2>How it was made</h2><pre>" + escape_html(about.dump(2)) + "</pre></html>\n";
   write_file(path, html);
 }

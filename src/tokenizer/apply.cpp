@@ -18,13 +18,13 @@
 namespace tessera {
 namespace {
 
-constexpr int kBatch = 100;           // images at a time
-constexpr double kTenCropScale = 1.1; // LlamaGen's
+constexpr int kBatch = 100;            // images at a time
+constexpr double kTenCropScale = 1.1;  // LlamaGen's
 
 std::string joined(const std::vector<std::string>& parts) {
-  return std::accumulate(parts.begin(), parts.end(), std::string(), [](auto text, const auto& part) {
-    return text.empty() ? part : text + " " + part;
-  });
+  return std::accumulate(
+      parts.begin(), parts.end(), std::string(),
+      [](auto text, const auto& part) { return text.empty() ? part : text + " " + part; });
 }
 
 std::shared_ptr<const ImageSet> open_split(const std::vector<std::string>& data, Split split,
@@ -38,8 +38,11 @@ torch::Tensor crops_of(const torch::Tensor& images, int side, const EncodeOption
   const auto margin = images.size(3) - side;
   const std::vector<std::pair<std::int64_t, std::int64_t>> corners =
       options.crops == 10
-          ? std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 0}, {0, margin}, {margin, 0},
-                                                               {margin, margin}, {margin / 2, margin / 2}}
+          ? std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 0},
+                                                               {0, margin},
+                                                               {margin, 0},
+                                                               {margin, margin},
+                                                               {margin / 2, margin / 2}}
           : std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 0}};
   for (const bool mirrored : {false, true}) {
     if (mirrored && options.crops == 1 && !options.flip) break;
@@ -59,17 +62,19 @@ void check_encode_options(const EncodeOptions& options) {
 }
 
 struct Codes {
-  torch::Tensor values;                  // [N, T] int64
-  std::vector<std::int32_t> labels;      // [N], empty if unknown
+  torch::Tensor values;              // [N, T] int64
+  std::vector<std::int32_t> labels;  // [N], empty if unknown
   std::vector<std::string> class_names;
 };
 
 Codes codes_of_token_file(const fs::path& path, const Tokenizer& tokenizer) {
   const auto file = TokenFile::open(path);
   if (file.tokenizer_hash() != tokenizer.hash())
-    throw FileError(path, "tokenizer", file.tokenizer_hash().substr(0, 12),
-                    tokenizer.hash().substr(0, 12) + ", since tokens fit only the tokenizer that made them");
-  Codes codes{torch::empty({file.images() * file.crops(), file.tokens_per_image()}, torch::kInt64), {},
+    throw FileError(
+        path, "tokenizer", file.tokenizer_hash().substr(0, 12),
+        tokenizer.hash().substr(0, 12) + ", since tokens fit only the tokenizer that made them");
+  Codes codes{torch::empty({file.images() * file.crops(), file.tokens_per_image()}, torch::kInt64),
+              {},
               file.class_names()};
   const auto length = static_cast<std::size_t>(file.tokens_per_image());
   auto* place = codes.values.data_ptr<std::int64_t>();
@@ -97,17 +102,23 @@ Codes codes_of_npy(const fs::path& path, int codebook_size) {
     return codes;
   };
   switch (file.type()) {
-    case DType::U8: return {read(std::uint8_t{}), {}, {}};
-    case DType::U16: return {read(std::uint16_t{}), {}, {}};
-    case DType::I32: return {read(std::int32_t{}), {}, {}};
-    case DType::I64: return {read(std::int64_t{}), {}, {}};
-    default: throw FileError(path, "type", name_of(file.type()), "whole numbers");
+    case DType::U8:
+      return {read(std::uint8_t{}), {}, {}};
+    case DType::U16:
+      return {read(std::uint16_t{}), {}, {}};
+    case DType::I32:
+      return {read(std::int32_t{}), {}, {}};
+    case DType::I64:
+      return {read(std::int64_t{}), {}, {}};
+    default:
+      throw FileError(path, "type", name_of(file.type()), "whole numbers");
   }
 }
 
 // Calls use(first index, images [B, 3, H, W] float32) for all codes, a batch at a time.
-void decode_in_batches(Tokenizer& tokenizer, const torch::Tensor& codes, const torch::Device& device,
-                       bool quiet, const std::function<void(std::int64_t, torch::Tensor)>& use) {
+void decode_in_batches(Tokenizer& tokenizer, const torch::Tensor& codes,
+                       const torch::Device& device, bool quiet,
+                       const std::function<void(std::int64_t, torch::Tensor)>& use) {
   Progress progress("decode", codes.size(0), quiet);
   for (std::int64_t first = 0; first < codes.size(0); first += kBatch) {
     stop_if_interrupted();
@@ -124,20 +135,21 @@ void write_images(Tokenizer& tokenizer, const Codes& codes, const DecodeOptions&
     throw FileError(options.out, "exists already and is not an empty folder");
   const fs::path partial = options.out + ".partial";
   fs::remove_all(partial);
-  decode_in_batches(tokenizer, codes.values, device, options.quiet,
-                    [&](std::int64_t first, const torch::Tensor& images) {
-                      const auto pictures = images_of(images);
-                      for (std::size_t i = 0; i < pictures.size(); ++i) {
-                        const auto index = static_cast<std::size_t>(first) + i;
-                        auto name = std::to_string(index);
-                        name.insert(0, 6 - std::min<std::size_t>(6, name.size()), '0');
-                        const auto folder =
-                            codes.labels.empty()
-                                ? partial
-                                : partial / codes.class_names[static_cast<std::size_t>(codes.labels[index])];
-                        write_png(folder / (name + ".png"), pictures[i]);
-                      }
-                    });
+  decode_in_batches(
+      tokenizer, codes.values, device, options.quiet,
+      [&](std::int64_t first, const torch::Tensor& images) {
+        const auto pictures = images_of(images);
+        for (std::size_t i = 0; i < pictures.size(); ++i) {
+          const auto index = static_cast<std::size_t>(first) + i;
+          auto name = std::to_string(index);
+          name.insert(0, 6 - std::min<std::size_t>(6, name.size()), '0');
+          const auto folder =
+              codes.labels.empty()
+                  ? partial
+                  : partial / codes.class_names[static_cast<std::size_t>(codes.labels[index])];
+          write_png(folder / (name + ".png"), pictures[i]);
+        }
+      });
   fs::remove(options.out);
   fs::rename(partial, options.out);
 }
@@ -145,8 +157,9 @@ void write_images(Tokenizer& tokenizer, const Codes& codes, const DecodeOptions&
 void write_raw(Tokenizer& tokenizer, const Codes& codes, const DecodeOptions& options,
                const torch::Device& device) {
   std::vector<torch::Tensor> parts;
-  decode_in_batches(tokenizer, codes.values, device, options.quiet,
-                    [&](std::int64_t, const torch::Tensor& images) { parts.push_back(images.contiguous()); });
+  decode_in_batches(
+      tokenizer, codes.values, device, options.quiet,
+      [&](std::int64_t, const torch::Tensor& images) { parts.push_back(images.contiguous()); });
   const auto all = torch::cat(parts);
   write_npy(options.out, DType::F32, all.sizes().vec(),
             {static_cast<const std::byte*>(all.data_ptr()), all.nbytes()});
@@ -172,19 +185,24 @@ nlohmann::json encode_images(const EncodeOptions& options) {
                 .data = joined(options.data)};
   CodeUsage usage(recipe.tokenizer.codebook_size);
   const auto size = static_cast<std::int64_t>(images->size());
-  Progress progress("encode", options.limit > 0 ? std::min<std::int64_t>(options.limit, size) : size, options.quiet);
-  const auto corrupt = for_each_batch(*images, config, kBatch, static_cast<std::size_t>(options.limit), [&](const ImageBatch& batch) {
-    stop_if_interrupted();
-    const auto crops = crops_of(image_tensor(batch, device), recipe.data.image_size, options);
-    set.crops = crops.size(1);
-    const auto codes = tokenizer.encode(crops.flatten(0, 1).contiguous(at::MemoryFormat::ChannelsLast)).cpu();
-    usage.add(codes);
-    const auto narrow = codes.to(torch::kInt32).contiguous();
-    set.codes.insert(set.codes.end(), narrow.data_ptr<std::int32_t>(),
-                     narrow.data_ptr<std::int32_t>() + narrow.numel());
-    set.labels.insert(set.labels.end(), batch.labels.begin(), batch.labels.end());
-    progress.update(static_cast<std::int64_t>(set.labels.size()));
-  });
+  Progress progress("encode",
+                    options.limit > 0 ? std::min<std::int64_t>(options.limit, size) : size,
+                    options.quiet);
+  const auto corrupt = for_each_batch(
+      *images, config, kBatch, static_cast<std::size_t>(options.limit),
+      [&](const ImageBatch& batch) {
+        stop_if_interrupted();
+        const auto crops = crops_of(image_tensor(batch, device), recipe.data.image_size, options);
+        set.crops = crops.size(1);
+        const auto codes =
+            tokenizer.encode(crops.flatten(0, 1).contiguous(at::MemoryFormat::ChannelsLast)).cpu();
+        usage.add(codes);
+        const auto narrow = codes.to(torch::kInt32).contiguous();
+        set.codes.insert(set.codes.end(), narrow.data_ptr<std::int32_t>(),
+                         narrow.data_ptr<std::int32_t>() + narrow.numel());
+        set.labels.insert(set.labels.end(), batch.labels.begin(), batch.labels.end());
+        progress.update(static_cast<std::int64_t>(set.labels.size()));
+      });
   progress.finish();
   write_tokens(options.out, set);
   nlohmann::json json = {{"images", set.labels.size()},
@@ -205,19 +223,22 @@ nlohmann::json decode_tokens(const DecodeOptions& options) {
   const auto device = open_device(options);
   auto tokenizer = Tokenizer::load(options.tokenizer, device);
   const bool npy = fs::path(options.tokens).extension() == ".npy";
-  const auto codes = npy ? codes_of_npy(options.tokens, tokenizer.config().recipe.tokenizer.codebook_size)
-                         : codes_of_token_file(options.tokens, tokenizer);
+  const auto codes =
+      npy ? codes_of_npy(options.tokens, tokenizer.config().recipe.tokenizer.codebook_size)
+          : codes_of_token_file(options.tokens, tokenizer);
   if (codes.values.numel() == 0) throw FileError(options.tokens, "holds no tokens");
   options.raw ? write_raw(tokenizer, codes, options, device)
               : write_images(tokenizer, codes, options, device);
-  nlohmann::json json = {{"images", codes.values.size(0)}, {"tokenizer", tokenizer.hash()}, {"out", options.out}};
+  nlohmann::json json = {
+      {"images", codes.values.size(0)}, {"tokenizer", tokenizer.hash()}, {"out", options.out}};
   json.update(made_by(options.seed));
   return json;
 }
 
 nlohmann::json reconstruct_images(const ReconstructOptions& options) {
   constexpr int kPairsPerRow = 8;
-  if (options.count < 1) throw Error("--count is " + std::to_string(options.count) + ", expected at least 1");
+  if (options.count < 1)
+    throw Error("--count is " + std::to_string(options.count) + ", expected at least 1");
   const auto device = open_device(options);
   auto tokenizer = Tokenizer::load(options.tokenizer, device);
   const auto& config = tokenizer.config().recipe.data;
@@ -227,7 +248,8 @@ nlohmann::json reconstruct_images(const ReconstructOptions& options) {
                  [&](const ImageBatch& batch) {
                    const auto originals = image_tensor(batch, device);
                    const auto before = images_of(originals.cpu());
-                   const auto after = images_of(tokenizer.decode(tokenizer.encode(originals)).cpu());
+                   const auto after =
+                       images_of(tokenizer.decode(tokenizer.encode(originals)).cpu());
                    for (std::size_t i = 0; i < before.size(); ++i)
                      pictures.push_back(before[i]), pictures.push_back(after[i]);
                  });

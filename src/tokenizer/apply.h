@@ -10,13 +10,14 @@
 namespace tessera {
 
 struct EncodeOptions : RunOptions {
-  std::string tokenizer;          ///< model folder
+  std::string tokenizer;  ///< model folder
   std::vector<std::string> data;
   Split split = Split::all;
-  std::string out;                ///< token file to write
-  int crops = 1;                  ///< 1, or 10: four corners and the centre of a 1.1 times larger image, and their mirrors
-  bool flip = false;              ///< with one crop: the mirrored image as a second one
-  int limit = 0;                  ///< this many images, evenly spread; 0 is all
+  std::string out;  ///< token file to write
+  int crops =
+      1;  ///< 1, or 10: four corners and the centre of a 1.1 times larger image, and their mirrors
+  bool flip = false;  ///< with one crop: the mirrored image as a second one
+  int limit = 0;      ///< this many images, evenly spread; 0 is all
 };
 
 /// Images to a token file. Returns counts, code perplexity and the hash of the tokenizer.

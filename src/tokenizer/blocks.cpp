@@ -63,14 +63,15 @@ AttentionBlockImpl::AttentionBlockImpl(int channels)
 
 torch::Tensor AttentionBlockImpl::forward(const torch::Tensor& x) {
   const auto batch = x.size(0), channels = x.size(1), height = x.size(2), width = x.size(3);
-  const auto rows = [&](const torch::Tensor& t) {  // [B, C, H, W] -> [B, HW, C], free if channels-last
-    return t.permute({0, 2, 3, 1}).reshape({batch, height * width, channels});
-  };
+  const auto rows =
+      [&](const torch::Tensor& t) {  // [B, C, H, W] -> [B, HW, C], free if channels-last
+        return t.permute({0, 2, 3, 1}).reshape({batch, height * width, channels});
+      };
   const auto h = norm_(x);
   const auto query = rows(query_(h)) * (1 / std::sqrt(static_cast<double>(channels)));
-  const auto scores = query.bmm(rows(key_(h)).transpose(1, 2));         // [B, HW, HW]
+  const auto scores = query.bmm(rows(key_(h)).transpose(1, 2));  // [B, HW, HW]
   const auto weights = scores.to(statistics_type(scores)).softmax(-1).to(scores.scalar_type());
-  const auto mixed = weights.bmm(rows(value_(h)));                      // [B, HW, C]
+  const auto mixed = weights.bmm(rows(value_(h)));  // [B, HW, C]
   return x + output_(mixed.reshape({batch, height, width, channels}).permute({0, 3, 1, 2}));
 }
 

@@ -1,5 +1,6 @@
-// tokenizer/ is stage 1: encoder, quantizer, decoder, the causal regularizer, their losses and trainer.
-// Modules have LlamaGen's tensor names (docs/formats/model-folder.md), so published checkpoints fit.
+// tokenizer/ is stage 1: encoder, quantizer, decoder, the causal regularizer, their losses and
+// trainer. Modules have LlamaGen's tensor names (docs/formats/model-folder.md), so published
+// checkpoints fit.
 #pragma once
 
 #include <torch/torch.h>

@@ -38,18 +38,20 @@ CausalLayerImpl::CausalLayerImpl(int width, int heads)
 
 torch::Tensor CausalLayerImpl::forward(torch::Tensor x) {
   const auto batch = x.size(0), length = x.size(1), width = x.size(2);
-  const auto qkv = qkv_(attention_norm_(x)).view({batch, length, 3, heads_, width / heads_})
-                       .permute({2, 0, 3, 1, 4});                         // [3, B, heads, T, D]
+  const auto qkv = qkv_(attention_norm_(x))
+                       .view({batch, length, 3, heads_, width / heads_})
+                       .permute({2, 0, 3, 1, 4});  // [3, B, heads, T, D]
   const double scale = 1 / std::sqrt(static_cast<double>(width / heads_));
   const auto future = torch::ones({length, length}, x.options().dtype(torch::kBool)).triu(1);
   const auto scores = (qkv[0] * scale).matmul(qkv[1].transpose(-1, -2));  // [B, heads, T, T]
   const auto weights = scores.to(x.scalar_type()).masked_fill(future, -INFINITY).softmax(-1);
-  const auto mixed = weights.to(qkv.scalar_type()).matmul(qkv[2]);        // [B, heads, T, D]
+  const auto mixed = weights.to(qkv.scalar_type()).matmul(qkv[2]);  // [B, heads, T, D]
   x = x + output_(mixed.transpose(1, 2).reshape({batch, length, width}));
   return x + contract_(torch::relu(expand_(feed_forward_norm_(x))));
 }
 
-CausalRegularizerImpl::CausalRegularizerImpl(const RegularizerConfig& config, int code_size, int tokens)
+CausalRegularizerImpl::CausalRegularizerImpl(const RegularizerConfig& config, int code_size,
+                                             int tokens)
     : config_(config),
       embed_(code_size, config.width),
       predict_(config.width, code_size),
@@ -73,7 +75,8 @@ torch::Tensor CausalRegularizerImpl::predict(const torch::Tensor& before) {
 
 torch::Tensor CausalRegularizerImpl::forward(const Coded& coded, double weight) {
   const bool reads_quantized = config_.input == RegularizerInput::quantized;
-  const auto input = raster(scale_gradient(reads_quantized ? coded.quantized : coded.latents, weight));
+  const auto input =
+      raster(scale_gradient(reads_quantized ? coded.quantized : coded.latents, weight));
   auto target = raster(scale_gradient(coded.latents, weight));
   if (config_.detach_target) target = target.detach();
   const auto predicted = predict(input.slice(1, 0, -1)).to(target.scalar_type());
@@ -84,7 +87,8 @@ torch::Tensor next_latent_loss(const torch::Tensor& predicted, const torch::Tens
                                bool variance_normalised) {
   const auto error = (predicted - target).square().mean();
   if (!variance_normalised) return error;
-  const auto variance = (target - target.mean(torch::IntArrayRef{0, 1}, /*keepdim=*/true)).square().mean();
+  const auto variance =
+      (target - target.mean(torch::IntArrayRef{0, 1}, /*keepdim=*/true)).square().mean();
   return error / (variance + 1e-8);
 }
 

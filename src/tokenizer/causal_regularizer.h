@@ -20,17 +20,19 @@ class CausalLayerImpl : public torch::nn::Module {
 };
 TORCH_MODULE(CausalLayer);
 
-/// The causal regularizer of CRT (arXiv 2412.16326): a small causal transformer predicts each latent of the raster
-/// from those before it, and its squared error is a loss of the encoder too. Thrown away after training.
+/// The causal regularizer of CRT (arXiv 2412.16326): a small causal transformer predicts each
+/// latent of the raster from those before it, and its squared error is a loss of the encoder too.
+/// Thrown away after training.
 ///
 ///   L = mean_t>0 || f(z_<t) - z_t ||^2              (the paper)
-///   L / Var(z), Var(z) = mean || z - mean(z) ||^2   (variance_normalised: no gain from bunching the latents)
+///   L / Var(z), Var(z) = mean || z - mean(z) ||^2   (variance_normalised: no gain from bunching
+///   the latents)
 class CausalRegularizerImpl : public torch::nn::Module {
  public:
   CausalRegularizerImpl(const RegularizerConfig& config, int code_size, int tokens);
 
-  /// Next-latent loss. The transformer receives its full gradient and the latents receive `weight` times theirs, so
-  /// that the transformer learns at its own pace while the weight rises from 0.
+  /// Next-latent loss. The transformer receives its full gradient and the latents receive `weight`
+  /// times theirs, so that the transformer learns at its own pace while the weight rises from 0.
   torch::Tensor forward(const Coded& coded, double weight);
 
   /// Predictions for positions 1 .. T-1 from positions 0 .. T-2: [B, T-1, code_size] -> the same.
@@ -45,7 +47,8 @@ class CausalRegularizerImpl : public torch::nn::Module {
 };
 TORCH_MODULE(CausalRegularizer);
 
-/// The loss of given predictions, [B, T, code_size] each: mean squared error, divided by the targets' variance if asked.
+/// The loss of given predictions, [B, T, code_size] each: mean squared error, divided by the
+/// targets' variance if asked.
 torch::Tensor next_latent_loss(const torch::Tensor& predicted, const torch::Tensor& target,
                                bool variance_normalised);
 

@@ -34,7 +34,8 @@ torch::Tensor random_latents() {
 }
 
 // Central differences of `loss` at every element of `x`.
-torch::Tensor numeric_gradient(const torch::Tensor& x, const std::function<double(torch::Tensor)>& loss) {
+torch::Tensor numeric_gradient(const torch::Tensor& x,
+                               const std::function<double(torch::Tensor)>& loss) {
   constexpr double kStep = 1e-5;
   auto gradient = torch::zeros_like(x);
   auto probe = x.detach().clone().contiguous();
@@ -62,12 +63,14 @@ TEST(CausalRegularizer, AnEarlierPredictionNeverSeesALaterLatent) {
 }
 
 TEST(CausalRegularizer, PlainLossIsTheMeanSquaredError) {
-  const auto predicted = torch::tensor({{{1.0, 2.0}, {0.0, 0.0}}}), target = torch::tensor({{{0.0, 0.0}, {3.0, 0.0}}});
+  const auto predicted = torch::tensor({{{1.0, 2.0}, {0.0, 0.0}}}),
+             target = torch::tensor({{{0.0, 0.0}, {3.0, 0.0}}});
   EXPECT_DOUBLE_EQ(next_latent_loss(predicted, target, false).item<double>(), (1 + 4 + 9) / 4.0);
 }
 
 TEST(CausalRegularizer, NormalisedLossDoesNotChangeWhenLatentsBunch) {
-  const auto predicted = torch::randn({2, 4, 3}, torch::kFloat64), target = torch::randn({2, 4, 3}, torch::kFloat64);
+  const auto predicted = torch::randn({2, 4, 3}, torch::kFloat64),
+             target = torch::randn({2, 4, 3}, torch::kFloat64);
   const double loss = next_latent_loss(predicted, target, true).item<double>();
   const double bunched = next_latent_loss(0.1 * predicted, 0.1 * target, true).item<double>();
   EXPECT_NEAR(loss, bunched, 1e-5 * loss);
@@ -85,8 +88,8 @@ class EveryForm : public testing::TestWithParam<std::tuple<RegularizerInput, boo
   }
 };
 
-// The straight-through input and the detached target are constants to the finite difference exactly where autograd
-// stops or redirects the gradient, so the reference holds them apart.
+// The straight-through input and the detached target are constants to the finite difference exactly
+// where autograd stops or redirects the gradient, so the reference holds them apart.
 TEST_P(EveryForm, GradientOfLatentsMatchesFiniteDifferences) {
   const auto config = this->config();
   auto regularizer = regularizer_in_double(config);
@@ -103,7 +106,8 @@ TEST_P(EveryForm, GradientOfLatentsMatchesFiniteDifferences) {
     const auto input = raster(quantized ? moved + offset : moved);
     const auto target = raster(config.detach_target ? base : moved);
     const auto predicted = regularizer->predict(input.slice(1, 0, -1));
-    return next_latent_loss(predicted, target.slice(1, 1), config.variance_normalised).item<double>();
+    return next_latent_loss(predicted, target.slice(1, 1), config.variance_normalised)
+        .item<double>();
   });
   const double error = (latents.grad() - kWeight * numeric).abs().max().item<double>();
   EXPECT_LT(error, 1e-7) << "central differences with step 1e-5 in double precision";
@@ -120,7 +124,8 @@ TEST_P(EveryForm, TheTransformerLearnsAtFullPaceWhateverTheWeight) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, EveryForm,
-                         testing::Combine(testing::Values(RegularizerInput::continuous, RegularizerInput::quantized),
+                         testing::Combine(testing::Values(RegularizerInput::continuous,
+                                                          RegularizerInput::quantized),
                                           testing::Bool(), testing::Bool()));
 
 }  // namespace

@@ -15,7 +15,7 @@ class CodeUsage {
   void clear() { counts_.zero_(); }
   void restore(const torch::Tensor& counts) { counts_.copy_(counts); }
 
-  const torch::Tensor& counts() const { return counts_; }                ///< [codebook_size] int64
+  const torch::Tensor& counts() const { return counts_; }  ///< [codebook_size] int64
   torch::Tensor unused() const { return (counts_ == 0).nonzero().flatten(); }
   double used_share() const { return (counts_ > 0).to(torch::kFloat64).mean().item<double>(); }
   /// exp of the entropy of the codes' frequencies: how many codes are in use, evenly counted.

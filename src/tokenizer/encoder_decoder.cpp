@@ -2,7 +2,8 @@
 
 namespace tessera {
 
-EncoderImpl::EncoderImpl(const TokenizerConfig& config) : stem_(same_size_conv(3, config.channels, 3)) {
+EncoderImpl::EncoderImpl(const TokenizerConfig& config)
+    : stem_(same_size_conv(3, config.channels, 3)) {
   register_module("conv_in", stem_);
   auto blocks = register_module("conv_blocks", torch::nn::ModuleList());
   int channels = config.channels;
@@ -20,9 +21,9 @@ EncoderImpl::EncoderImpl(const TokenizerConfig& config) : stem_(same_size_conv(3
 }
 
 torch::Tensor EncoderImpl::forward(torch::Tensor x) {
-  x = stem_(x);                           // [B, C, H, W]
+  x = stem_(x);                              // [B, C, H, W]
   for (auto& level : levels_) x = level(x);  // H and W halve after each but the last
-  return to_latents_(norm_(middle_(x)));  // [B, latent_channels, H/f, W/f]
+  return to_latents_(norm_(middle_(x)));     // [B, latent_channels, H/f, W/f]
 }
 
 DecoderImpl::DecoderImpl(const TokenizerConfig& config) {

@@ -25,7 +25,9 @@ class Counter {
     for (int projection = 0; projection < 4; ++projection) conv(channels, channels, 1);
     multiply_adds_ += 2 * positions * positions * channels;  // scores and their weighted sum
   }
-  void middle(int channels) { residual(channels, channels), attention(channels), residual(channels, channels); }
+  void middle(int channels) {
+    residual(channels, channels), attention(channels), residual(channels, channels);
+  }
   void down(int channels) { side_ /= 2, conv(channels, channels, 3); }
   void up(int channels) { side_ *= 2, conv(channels, channels, 3); }
   void level(int in, int out, int blocks, bool lowest) {
@@ -83,7 +85,8 @@ double count_regularizer(const Recipe& recipe) {
   if (!recipe.regularizer.on()) return 0;
   const double tokens = recipe.tokens_per_image() - 1, width = recipe.regularizer.width;
   const double projections = 2 * width * recipe.tokenizer.code_size;  // in and out
-  const double layer = 12 * width * width + 2 * tokens * width;       // qkv, output, feed-forward; attention
+  const double layer =
+      12 * width * width + 2 * tokens * width;  // qkv, output, feed-forward; attention
   return 2 * tokens * (projections + recipe.regularizer.depth * layer);
 }
 
@@ -116,7 +119,8 @@ std::int64_t tokenizer_steps(const Recipe& recipe) {
   if (!recipe.regularizer.on() || !recipe.regularizer.match_flops) return steps;
   Recipe plain = recipe;
   plain.regularizer.weight = 0;
-  const double share = tokenizer_training_flops(plain, steps) / tokenizer_training_flops(recipe, steps);
+  const double share =
+      tokenizer_training_flops(plain, steps) / tokenizer_training_flops(recipe, steps);
   return std::max<std::int64_t>(1, std::llround(share * static_cast<double>(steps)));
 }
 

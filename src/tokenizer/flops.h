@@ -6,8 +6,9 @@
 
 namespace tessera {
 
-/// Floating-point operations per image of one forward pass, counted from the architecture: two per multiply-add of every
-/// convolution and matrix product; norms, activations and losses are left out.
+/// Floating-point operations per image of one forward pass, counted from the architecture: two per
+/// multiply-add of every convolution and matrix product; norms, activations and losses are left
+/// out.
 struct TokenizerFlops {
   double encoder = 0;      ///< with the projection to codes
   double quantizer = 0;    ///< distances to every code
@@ -26,8 +27,8 @@ TokenizerFlops tokenizer_flops(const Recipe& recipe);
 /// FLOPs of a training run of `steps`.
 double tokenizer_training_flops(const Recipe& recipe, std::int64_t steps);
 
-/// The steps this recipe takes: tokenizer_training.steps, fewer if the regularizer is on and match_flops asks for the
-/// plain tokenizer's total.
+/// The steps this recipe takes: tokenizer_training.steps, fewer if the regularizer is on and
+/// match_flops asks for the plain tokenizer's total.
 std::int64_t tokenizer_steps(const Recipe& recipe);
 
 /// First step of the phase in which only the decoder learns; `steps` if there is none.

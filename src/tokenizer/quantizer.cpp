@@ -38,11 +38,12 @@ torch::Tensor QuantizerImpl::look_up(const torch::Tensor& codes) {
 
 Coded QuantizerImpl::forward(const torch::Tensor& latents) {
   const auto batch = latents.size(0), height = latents.size(2), width = latents.size(3);
-  auto rows = latents.to(embedding_->weight.scalar_type()).permute({0, 2, 3, 1});          // [B, h, w, code_size]
+  auto rows =
+      latents.to(embedding_->weight.scalar_type()).permute({0, 2, 3, 1});  // [B, h, w, code_size]
   if (l2_normalised_) rows = unit_length(rows, -1);
   const auto codes = nearest(rows.reshape({-1, rows.size(3)})).view({batch, height * width});
   const auto chosen = look_up(codes).view_as(rows).detach();
-  const auto quantized = rows + (chosen - rows).detach();                 // straight-through
+  const auto quantized = rows + (chosen - rows).detach();  // straight-through
   return {rows.permute({0, 3, 1, 2}), quantized.permute({0, 3, 1, 2}), codes};
 }
 

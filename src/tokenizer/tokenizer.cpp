@@ -28,7 +28,8 @@ torch::Tensor Tokenizer::decode(const torch::Tensor& codes) {
   torch::NoGradGuard no_grad;
   const auto side = std::llround(std::sqrt(static_cast<double>(codes.size(1))));
   if (side * side != codes.size(1))
-    throw Error("an image has " + std::to_string(codes.size(1)) + " tokens, expected a square grid");
+    throw Error("an image has " + std::to_string(codes.size(1)) +
+                " tokens, expected a square grid");
   const Autocast autocast(uses_bf16(config_.recipe.tokenizer_training.precision, codes.device()),
                           codes.device());
   return model_->decode_codes(codes, static_cast<int>(side), static_cast<int>(side));

@@ -39,20 +39,22 @@ nlohmann::json train_tokenizer(const TrainTokenizerOptions& options) {
   if (options.steps > 0) recipe.tokenizer_training.steps = options.steps;
   const auto device = open_device(options);
   auto inputs = open_inputs(options, recipe, device);
-  const nlohmann::json settings = {{"recipe", to_json(recipe)}, {"data", inputs.data}, {"features", inputs.features_hash}};
+  const nlohmann::json settings = {
+      {"recipe", to_json(recipe)}, {"data", inputs.data}, {"features", inputs.features_hash}};
   TokenizerTrainer trainer(recipe, std::move(inputs), options.seed, device);
   const auto& config = recipe.tokenizer_training;
-  auto result = run_training(trainer, {.stage = recipe.regularizer.on() ? "tokenizer (CRT)" : "tokenizer (plain)",
-                                       .folder = options.out,
-                                       .settings = settings,
-                                       .resume = options.resume,
-                                       .quiet = options.quiet,
-                                       .seed = options.seed,
-                                       .steps = trainer.steps(),
-                                       .log_every = config.log_every,
-                                       .valid_every = config.valid_every,
-                                       .checkpoint_every = config.checkpoint_every,
-                                       .items_per_step = config.batch_size});
+  auto result = run_training(
+      trainer, {.stage = recipe.regularizer.on() ? "tokenizer (CRT)" : "tokenizer (plain)",
+                .folder = options.out,
+                .settings = settings,
+                .resume = options.resume,
+                .quiet = options.quiet,
+                .seed = options.seed,
+                .steps = trainer.steps(),
+                .log_every = config.log_every,
+                .valid_every = config.valid_every,
+                .checkpoint_every = config.checkpoint_every,
+                .items_per_step = config.batch_size});
   result["training_flops"] = tokenizer_training_flops(recipe, trainer.steps());
   result["parameters"] = tokenizer_parameters(recipe.tokenizer);
   result["data"] = settings["data"];

@@ -10,7 +10,8 @@
 namespace tessera {
 namespace {
 
-// Below this share of the codebook in use (by perplexity) something is wrong, once training is under way.
+// Below this share of the codebook in use (by perplexity) something is wrong, once training is
+// under way.
 constexpr double kCollapsedShare = 0.05;
 constexpr std::int64_t kCollapseAfterSteps = 300;
 
@@ -46,7 +47,8 @@ TokenizerTrainer::TokenizerTrainer(const Recipe& recipe, Inputs inputs, std::uin
                 std::to_string(inputs_.train->size()) + " training images");
   if (recipe.tokenizer_training.perceptual_weight > 0 && !inputs_.features)
     throw Error(
-        "tokenizer_training.perceptual_weight is above 0 but there is no feature network: add --features DIR "
+        "tokenizer_training.perceptual_weight is above 0 but there is no feature network: add "
+        "--features DIR "
         "(made by `tessera train features`), or --set tokenizer_training.perceptual_weight=0");
 }
 
@@ -98,7 +100,8 @@ void TokenizerTrainer::initialise_codebook() {
   model_->quantizer()->move_codes(torch::arange(codes, device_), all.index_select(0, chosen));
 }
 
-void TokenizerTrainer::Losses::add(const std::string& name, double weight, const torch::Tensor& value) {
+void TokenizerTrainer::Losses::add(const std::string& name, double weight,
+                                   const torch::Tensor& value) {
   if (weight == 0) return;
   terms.emplace_back(name, value.detach());
   const auto weighted = weight * value;
@@ -122,8 +125,9 @@ TokenizerTrainer::Losses TokenizerTrainer::losses(const torch::Tensor& images, s
     losses.add("commitment", config.commitment_weight, model_->quantizer()->commitment_loss(coded));
   }
   if (regularized(step)) {
-    const double weight = recipe_.regularizer.weight *
-                          smooth_rise(step, recipe_.regularizer.start_step, recipe_.regularizer.anneal_steps);
+    const double weight =
+        recipe_.regularizer.weight *
+        smooth_rise(step, recipe_.regularizer.start_step, recipe_.regularizer.anneal_steps);
     losses.add("causal", 1, regularizer_(coded, weight));
   }
   usage_.add(coded.codes);
@@ -160,8 +164,9 @@ void TokenizerTrainer::update_weights(std::int64_t step) {
 void TokenizerTrainer::revive_codes(std::int64_t step) {
   const auto& config = recipe_.tokenizer_training;
   if (config.revive_every == 0 || (step + 1) % config.revive_every != 0) return;
-  const bool allowed = static_cast<double>(step) < config.revive_until * static_cast<double>(steps_) &&
-                       step < decoder_only_start_;
+  const bool allowed =
+      static_cast<double>(step) < config.revive_until * static_cast<double>(steps_) &&
+      step < decoder_only_start_;
   auto unused = usage_.unused();
   unused = unused.slice(0, 0, std::min(unused.size(0), latents_.size(0)));
   if (allowed && unused.size(0) > 0) {
@@ -191,22 +196,26 @@ nlohmann::json TokenizerTrainer::validate() {
   CodeUsage usage(recipe_.tokenizer.codebook_size);
   double l1 = 0, psnr = 0, perceptual = 0;
   std::int64_t count = 0;
-  for_each_batch(*inputs_.valid, recipe_.data, recipe_.tokenizer_training.batch_size,
-                 static_cast<std::size_t>(recipe_.tokenizer_training.valid_images),
-                 [&](const ImageBatch& batch) {
-                   const Autocast autocast(bf16_, device_);
-                   const auto images = image_tensor(batch, device_);
-                   const auto coded = model_->encode(images);
-                   const auto decoded = model_->decode(coded.quantized).clamp(-1, 1);
-                   usage.add(coded.codes);
-                   count += images.size(0);
-                   const auto error = (decoded - images) / 2;  // pixels in [0, 1]
-                   l1 += 2 * error.abs().mean({1, 2, 3}).sum().item<double>();
-                   psnr -= 10 * error.square().mean({1, 2, 3}).log10().sum().item<double>();
-                   if (inputs_.features)
-                     perceptual += perceptual_distance(*inputs_.features, decoded, images).sum().item<double>();
-                 });
-  const auto mean = [&](double sum) { return sum / static_cast<double>(std::max<std::int64_t>(1, count)); };
+  for_each_batch(
+      *inputs_.valid, recipe_.data, recipe_.tokenizer_training.batch_size,
+      static_cast<std::size_t>(recipe_.tokenizer_training.valid_images),
+      [&](const ImageBatch& batch) {
+        const Autocast autocast(bf16_, device_);
+        const auto images = image_tensor(batch, device_);
+        const auto coded = model_->encode(images);
+        const auto decoded = model_->decode(coded.quantized).clamp(-1, 1);
+        usage.add(coded.codes);
+        count += images.size(0);
+        const auto error = (decoded - images) / 2;  // pixels in [0, 1]
+        l1 += 2 * error.abs().mean({1, 2, 3}).sum().item<double>();
+        psnr -= 10 * error.square().mean({1, 2, 3}).log10().sum().item<double>();
+        if (inputs_.features)
+          perceptual +=
+              perceptual_distance(*inputs_.features, decoded, images).sum().item<double>();
+      });
+  const auto mean = [&](double sum) {
+    return sum / static_cast<double>(std::max<std::int64_t>(1, count));
+  };
   nlohmann::json json = {{"psnr", mean(psnr)},
                          {"l1", mean(l1)},
                          {"code_perplexity", usage.perplexity()},

@@ -44,7 +44,8 @@ class TokenizerTrainer : public Trainer {
   void begin(std::int64_t step);
   void initialise_codebook();
   Losses losses(const torch::Tensor& images, std::int64_t step);
-  void add_reconstruction(Losses& losses, const torch::Tensor& images, const torch::Tensor& decoded);
+  void add_reconstruction(Losses& losses, const torch::Tensor& images,
+                          const torch::Tensor& decoded);
   void update_weights(std::int64_t step);
   void revive_codes(std::int64_t step);
   void watch_codebook(std::int64_t step, double perplexity);
@@ -60,8 +61,8 @@ class TokenizerTrainer : public Trainer {
   CausalRegularizer regularizer_;
   AdamW optimizer_, regularizer_optimizer_;
   CodeUsage usage_;
-  torch::Tensor latents_;                     // [N, code_size] of the last step: where dead codes move to
-  std::unique_ptr<TrainingLoader> loader_;    // made at the first step, from where the run begins
+  torch::Tensor latents_;  // [N, code_size] of the last step: where dead codes move to
+  std::unique_ptr<TrainingLoader> loader_;  // made at the first step, from where the run begins
   double gradient_norm_ = 0;
 };
 

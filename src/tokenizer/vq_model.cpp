@@ -34,7 +34,8 @@ torch::Tensor VqModelImpl::decode_codes(const torch::Tensor& codes, int rows, in
 }
 
 void VqModelImpl::freeze_codes(bool frozen) {
-  const std::vector<std::shared_ptr<torch::nn::Module>> parts = {encoder_.ptr(), quantizer_.ptr(), to_codes_.ptr()};
+  const std::vector<std::shared_ptr<torch::nn::Module>> parts = {encoder_.ptr(), quantizer_.ptr(),
+                                                                 to_codes_.ptr()};
   for (const auto& module : parts)
     for (auto& parameter : module->parameters()) parameter.set_requires_grad(!frozen);
 }

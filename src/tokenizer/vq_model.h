@@ -10,9 +10,11 @@ class VqModelImpl : public torch::nn::Module {
  public:
   explicit VqModelImpl(const TokenizerConfig& config);
 
-  Coded encode(const torch::Tensor& images);             ///< [B, 3, H, W] in [-1, 1]
-  torch::Tensor decode(const torch::Tensor& quantized);  ///< [B, code_size, h, w] -> [B, 3, H, W] float32
-  torch::Tensor decode_codes(const torch::Tensor& codes, int rows, int columns);  ///< codes [B, rows * columns]
+  Coded encode(const torch::Tensor& images);  ///< [B, 3, H, W] in [-1, 1]
+  torch::Tensor decode(
+      const torch::Tensor& quantized);  ///< [B, code_size, h, w] -> [B, 3, H, W] float32
+  torch::Tensor decode_codes(const torch::Tensor& codes, int rows,
+                             int columns);  ///< codes [B, rows * columns]
 
   Quantizer& quantizer() { return quantizer_; }
   /// Encoder, projection and codebook learn only while not frozen; the decoder always does.

@@ -48,7 +48,9 @@ TEST(VqModel, PublishedPresetsHaveTheirPublishedSize) {
 }
 
 TEST(VqModel, CountedParametersAreTheModels) {
-  for (auto config : {small_config(), TokenizerConfig{.channels = 32, .multipliers = {1, 2, 2}, .decoder_channels = 64}})
+  for (auto config :
+       {small_config(),
+        TokenizerConfig{.channels = 32, .multipliers = {1, 2, 2}, .decoder_channels = 64}})
     EXPECT_EQ(tokenizer_parameters(config), parameter_count(*VqModel(config)));
 }
 
@@ -59,15 +61,22 @@ TEST(VqModel, FlopsMatchACountByHand) {
   recipe.regularizer.weight = 1;
   recipe.regularizer.width = 8;
   const auto flops = tokenizer_flops(recipe);
-  const auto conv = [](double side, double in, double out, double kernel) { return 2 * side * side * in * out * kernel * kernel; };
-  const auto attention = [&](double side, double c) { return 4 * conv(side, c, c, 1) + 4 * std::pow(side, 4) * c; };
+  const auto conv = [](double side, double in, double out, double kernel) {
+    return 2 * side * side * in * out * kernel * kernel;
+  };
+  const auto attention = [&](double side, double c) {
+    return 4 * conv(side, c, c, 1) + 4 * std::pow(side, 4) * c;
+  };
   const auto middle = 4 * conv(4, 64, 64, 3) + attention(4, 64);
-  EXPECT_DOUBLE_EQ(flops.encoder, conv(8, 3, 32, 3) + 2 * conv(8, 32, 32, 3) + conv(4, 32, 32, 3) +  // level 0
-                                      conv(4, 32, 64, 3) + conv(4, 64, 64, 3) + conv(4, 32, 64, 1) + attention(4, 64) +
-                                      middle + conv(4, 64, 16, 3) + conv(4, 16, 4, 1));
+  EXPECT_DOUBLE_EQ(flops.encoder,
+                   conv(8, 3, 32, 3) + 2 * conv(8, 32, 32, 3) + conv(4, 32, 32, 3) +  // level 0
+                       conv(4, 32, 64, 3) + conv(4, 64, 64, 3) + conv(4, 32, 64, 1) +
+                       attention(4, 64) + middle + conv(4, 64, 16, 3) + conv(4, 16, 4, 1));
   EXPECT_DOUBLE_EQ(flops.decoder, conv(4, 4, 16, 1) + conv(4, 16, 64, 3) + middle +
-                                      2 * conv(4, 64, 64, 3) + attention(4, 64) + conv(8, 64, 64, 3) +  // lowest level
-                                      conv(8, 64, 32, 3) + conv(8, 32, 32, 3) + conv(8, 64, 32, 1) + conv(8, 32, 3, 3));
+                                      2 * conv(4, 64, 64, 3) + attention(4, 64) +
+                                      conv(8, 64, 64, 3) +  // lowest level
+                                      conv(8, 64, 32, 3) + conv(8, 32, 32, 3) + conv(8, 64, 32, 1) +
+                                      conv(8, 32, 3, 3));
   EXPECT_DOUBLE_EQ(flops.quantizer, 2.0 * 16 * 10 * 4);
   // 15 positions; embed and predict 8 x 4; two layers of 12 width^2, and 15 x 15 scores and sums.
   EXPECT_DOUBLE_EQ(flops.regularizer, 2.0 * 15 * (2 * 8 * 4 + 2 * (12 * 64 + 2 * 15 * 8)));
@@ -86,7 +95,8 @@ TEST(VqModel, MatchedRunCostsNoMoreThanThePlainOne) {
   const auto steps = tokenizer_steps(recipe);
   EXPECT_LT(steps, recipe.tokenizer_training.steps);
   EXPECT_EQ(tokenizer_steps(plain), plain.tokenizer_training.steps);
-  EXPECT_NEAR(tokenizer_training_flops(recipe, steps) / tokenizer_training_flops(plain, plain.tokenizer_training.steps),
+  EXPECT_NEAR(tokenizer_training_flops(recipe, steps) /
+                  tokenizer_training_flops(plain, plain.tokenizer_training.steps),
               1, 1e-3);
 }
 
@@ -97,9 +107,11 @@ TEST(VqModel, GradientsMatchFiniteDifferences) {
   const auto images = torch::randn({1, 3, 8, 8}, torch::kFloat64);
   const auto target = torch::randn({1, 3, 8, 8}, torch::kFloat64);
   const auto vectors = torch::randn({1, 4, 4, 4}, torch::kFloat64);
-  const auto loss = [&] {  // decoder from fixed vectors, encoder to its latents: everything but the discrete step
-    return (model->decode(vectors) - target).square().mean() + (model->encode(images).latents * vectors).mean();
-  };
+  const auto loss =
+      [&] {  // decoder from fixed vectors, encoder to its latents: everything but the discrete step
+        return (model->decode(vectors) - target).square().mean() +
+               (model->encode(images).latents * vectors).mean();
+      };
   loss().backward();
   torch::NoGradGuard no_grad;
   constexpr double kStep = 1e-5;
@@ -113,7 +125,8 @@ TEST(VqModel, GradientsMatchFiniteDifferences) {
     value.fill_(kept - kStep);
     const double below = loss().item<double>();
     value.fill_(kept);
-    EXPECT_NEAR(parameter.grad().reshape(-1)[0].item<double>(), (above - below) / (2 * kStep), 1e-7) << item.key();
+    EXPECT_NEAR(parameter.grad().reshape(-1)[0].item<double>(), (above - below) / (2 * kStep), 1e-7)
+        << item.key();
   }
 }
 

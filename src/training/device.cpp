@@ -10,7 +10,8 @@
 namespace tessera {
 namespace {
 
-// glibc gives large blocks back to the kernel after each use; a training step would fault them in again.
+// glibc gives large blocks back to the kernel after each use; a training step would fault them in
+// again.
 void keep_freed_memory() {
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);

@@ -1,4 +1,5 @@
-// training/ is what both trainers share: device, optimizer, schedule, the resumable loop, model folders, fused operations.
+// training/ is what both trainers share: device, optimizer, schedule, the resumable loop, model
+// folders, fused operations.
 #pragma once
 
 #include <torch/torch.h>
@@ -12,7 +13,8 @@ namespace tessera {
 /// Applies --threads and --device. Throws Error when there is no such device.
 torch::Device open_device(const RunOptions& options);
 
-/// Whether to run convolutions and matrix products in bf16: as asked, or (auto) where the hardware has bf16 dot products.
+/// Whether to run convolutions and matrix products in bf16: as asked, or (auto) where the hardware
+/// has bf16 dot products.
 bool uses_bf16(Precision precision, const torch::Device& device);
 
 /// While it lives, convolutions and matrix products run in bf16 (if `on`).

@@ -16,10 +16,14 @@ nlohmann::json field_of(const nlohmann::json& json, const char* name, const fs::
 
 }  // namespace
 
-void write_model_folder(const fs::path& folder, const ModelConfig& config, const TensorMap& weights) {
-  nlohmann::json json = {{"format", kFormat},         {"kind", config.kind},
-                         {"recipe", to_json(config.recipe)}, {"classes", config.class_names},
-                         {"data", config.data},       {"made_by", config.made_by},
+void write_model_folder(const fs::path& folder, const ModelConfig& config,
+                        const TensorMap& weights) {
+  nlohmann::json json = {{"format", kFormat},
+                         {"kind", config.kind},
+                         {"recipe", to_json(config.recipe)},
+                         {"classes", config.class_names},
+                         {"data", config.data},
+                         {"made_by", config.made_by},
                          {"extra", config.extra}};
   write_json(folder / "config.json", json);
   write_tensors(folder / "model.safetensors", weights,

@@ -9,18 +9,20 @@ namespace tessera {
 
 /// What config.json of a model folder holds (docs/formats/model-folder.md).
 struct ModelConfig {
-  std::string kind;                      ///< "tokenizer", "generator" or "features"
-  Recipe recipe;                         ///< the full effective configuration
+  std::string kind;  ///< "tokenizer", "generator" or "features"
+  Recipe recipe;     ///< the full effective configuration
   std::vector<std::string> class_names;
-  std::string data;                      ///< what it was trained on
-  nlohmann::json made_by;                ///< program, commit, seed
+  std::string data;                                 ///< what it was trained on
+  nlohmann::json made_by;                           ///< program, commit, seed
   nlohmann::json extra = nlohmann::json::object();  ///< what only this kind has
 };
 
 /// Writes config.json, then model.safetensors, each whole or not at all.
-void write_model_folder(const fs::path& folder, const ModelConfig& config, const TensorMap& weights);
+void write_model_folder(const fs::path& folder, const ModelConfig& config,
+                        const TensorMap& weights);
 
-/// Reads config.json. Throws FileError naming the field that is wrong, or if the folder holds another kind.
+/// Reads config.json. Throws FileError naming the field that is wrong, or if the folder holds
+/// another kind.
 ModelConfig read_model_config(const fs::path& folder, const std::string& kind);
 
 /// Opens <folder>/model.safetensors.

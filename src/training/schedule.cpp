@@ -11,7 +11,8 @@ double learning_rate_at(std::int64_t step, std::int64_t steps, double peak, int 
   const auto now = static_cast<double>(step), all = static_cast<double>(steps);
   const double warm = warmup_steps > 0 ? std::min(1.0, (now + 1) / warmup_steps) : 1.0;
   if (schedule == Schedule::cosine) {
-    const double share = std::clamp((now - warmup_steps) / std::max(1.0, all - warmup_steps), 0.0, 1.0);
+    const double share =
+        std::clamp((now - warmup_steps) / std::max(1.0, all - warmup_steps), 0.0, 1.0);
     return peak * warm * (1 + std::cos(std::numbers::pi * share)) / 2;
   }
   const double decay_steps = decay_fraction * all;

@@ -6,8 +6,8 @@
 
 namespace tessera {
 
-/// Learning rate at `step` (0 .. steps - 1): linear warm-up, then constant with a linear fall to 0 over the last
-/// decay_fraction of the steps, or half a cosine to 0.
+/// Learning rate at `step` (0 .. steps - 1): linear warm-up, then constant with a linear fall to 0
+/// over the last decay_fraction of the steps, or half a cosine to 0.
 double learning_rate_at(std::int64_t step, std::int64_t steps, double peak, int warmup_steps,
                         double decay_fraction, Schedule schedule = Schedule::constant);
 

@@ -45,7 +45,8 @@ class Loop {
     Progress::Values values;
     while (step_ < run_.steps) {
       if (interrupted()) stop(progress);
-      const bool report = (step_ + 1) % run_.log_every == 0 || step_ + 1 == run_.steps || step_ == 0;
+      const bool report =
+          (step_ + 1) % run_.log_every == 0 || step_ + 1 == run_.steps || step_ == 0;
       torch::manual_seed(mix({run_.seed, static_cast<std::uint64_t>(step_)}));
       auto reported = trainer_.step(step_, report);
       ++step_;
@@ -99,8 +100,9 @@ class Loop {
 
   void restore() {
     if (!run_.resume)
-      throw Error(run_.folder.string() +
-                  " already holds a training run: add --resume to go on with it, or name another --out");
+      throw Error(
+          run_.folder.string() +
+          " already holds a training run: add --resume to go on with it, or name another --out");
     const auto file = SafetensorsFile::open(checkpoint_);
     try {
       const auto before = nlohmann::json::parse(file.metadata_at("settings"));

@@ -8,12 +8,13 @@
 
 namespace tessera {
 
-/// What the loop asks of a trainer. Step `step` may depend on nothing but the state, the seed and `step`, so that a
-/// resumed run is the run that was never stopped.
+/// What the loop asks of a trainer. Step `step` may depend on nothing but the state, the seed and
+/// `step`, so that a resumed run is the run that was never stopped.
 class Trainer {
  public:
   virtual ~Trainer() = default;
-  /// One optimizer step. Returns every loss term by name when `report` is set (reading them costs a little).
+  /// One optimizer step. Returns every loss term by name when `report` is set (reading them costs a
+  /// little).
   virtual Progress::Values step(std::int64_t step, bool report) = 0;
   /// Measurements on held-out data, as a JSON object; empty when there is none.
   virtual nlohmann::json validate() = 0;
@@ -25,19 +26,20 @@ class Trainer {
 };
 
 struct TrainingRun {
-  std::string stage;            ///< shown by the progress line
-  fs::path folder;              ///< model folder; training/checkpoint.safetensors and metrics.jsonl live in it
-  nlohmann::json settings;      ///< must be the same when a run is resumed
+  std::string stage;  ///< shown by the progress line
+  fs::path folder;  ///< model folder; training/checkpoint.safetensors and metrics.jsonl live in it
+  nlohmann::json settings;  ///< must be the same when a run is resumed
   bool resume = false;
   bool quiet = false;
   std::uint64_t seed = 0;
   std::int64_t steps = 0;
   int log_every = 20, valid_every = 500, checkpoint_every = 500;
-  int items_per_step = 1;       ///< images or sequences, for the rate
+  int items_per_step = 1;  ///< images or sequences, for the rate
 };
 
-/// Runs until `steps`, logging, validating and checkpointing; Ctrl-C writes a checkpoint and throws Interrupted.
-/// Returns {"steps", "seconds", "valid": last validation}. Throws Error when the folder holds another run.
+/// Runs until `steps`, logging, validating and checkpointing; Ctrl-C writes a checkpoint and throws
+/// Interrupted. Returns {"steps", "seconds", "valid": last validation}. Throws Error when the
+/// folder holds another run.
 nlohmann::json run_training(Trainer& trainer, const TrainingRun& run);
 
 }  // namespace tessera

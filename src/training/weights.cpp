@@ -14,9 +14,9 @@ std::string shape_text(torch::IntArrayRef shape) {
 }
 
 const std::vector<std::pair<DType, torch::ScalarType>> kTypes = {
-    {DType::BOOL, torch::kBool},    {DType::U8, torch::kUInt8},      {DType::I8, torch::kInt8},
-    {DType::I16, torch::kInt16},    {DType::F16, torch::kFloat16},   {DType::BF16, torch::kBFloat16},
-    {DType::I32, torch::kInt32},    {DType::F32, torch::kFloat32},   {DType::F64, torch::kFloat64},
+    {DType::BOOL, torch::kBool}, {DType::U8, torch::kUInt8},    {DType::I8, torch::kInt8},
+    {DType::I16, torch::kInt16}, {DType::F16, torch::kFloat16}, {DType::BF16, torch::kBFloat16},
+    {DType::I32, torch::kInt32}, {DType::F32, torch::kFloat32}, {DType::F64, torch::kFloat64},
     {DType::I64, torch::kInt64}};
 
 }  // namespace
@@ -53,7 +53,9 @@ void write_tensors(const fs::path& path, const TensorMap& tensors,
       return pair.second == plain.scalar_type();
     });
     TESSERA_CHECK(type != kTypes.end());
-    views.push_back({name, type->first, plain.sizes().vec(),
+    views.push_back({name,
+                     type->first,
+                     plain.sizes().vec(),
                      {static_cast<const std::byte*>(plain.data_ptr()), plain.nbytes()}});
   }
   write_safetensors(path, views, metadata);

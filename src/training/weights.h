@@ -15,7 +15,8 @@ using TensorMap = std::map<std::string, torch::Tensor>;
 /// Parameters and buffers by their dotted names; shares memory with the module.
 TensorMap tensors_of(const torch::nn::Module& module);
 
-/// Copies values into the module. Throws Error (prefixed by `where`) for a missing, unknown or misshapen tensor by name.
+/// Copies values into the module. Throws Error (prefixed by `where`) for a missing, unknown or
+/// misshapen tensor by name.
 void load_tensors(torch::nn::Module& module, const TensorMap& tensors, const std::string& where);
 
 /// One safetensors file, float32 and integers as they are.

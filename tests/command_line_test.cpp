@@ -1,0 +1,297 @@
+// The program as its users run it: the whole path on a small data set, and every kind of bad input.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+
+#include "base/files.h"
+#include "base/testing.h"
+#include "image/image.h"
+
+namespace tessera {
+namespace {
+
+using testing::HasSubstr;
+
+struct Outcome {
+  int code = 0;
+  std::string out, err;
+};
+
+// Runs a shell command in which "tessera" is the program under test.
+Outcome shell(const std::string& command, const TemporaryFolder& folder) {
+  const auto out = (folder / "stdout").string(), err = (folder / "stderr").string();
+  const std::string script = "tessera() { '" TESSERA_PROGRAM "' \"$@\"; }; cd '" +
+                             (folder / ".").string() + "'; " + command;
+  write_file(folder / "script.sh", script);
+  const int status = std::system(
+      ("bash '" + (folder / "script.sh").string() + "' >'" + out + "' 2>'" + err + "'").c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(out), read_file(err)};
+}
+
+// Two classes of 16-px pictures: bright discs and dark squares, each a little different.
+void write_pictures(const fs::path& folder, int count) {
+  Rng rng(7);
+  for (int i = 0; i < count; ++i) {
+    const bool disc = i % 2 == 0;
+    const int cx = 5 + static_cast<int>(rng.below(6)), cy = 5 + static_cast<int>(rng.below(6));
+    Image image{16, 16, std::vector<std::uint8_t>(16 * 16 * 3)};
+    for (int y = 0; y < 16; ++y)
+      for (int x = 0; x < 16; ++x) {
+        const bool inside = disc ? (x - cx) * (x - cx) + (y - cy) * (y - cy) < 16
+                                 : std::abs(x - cx) < 4 && std::abs(y - cy) < 4;
+        for (int c = 0; c < 3; ++c)
+          image.pixels[static_cast<std::size_t>((y * 16 + x) * 3 + c)] =
+              inside == disc ? 220 : static_cast<std::uint8_t>(20 * c + 40);
+      }
+    write_png(folder / (disc ? "disc" : "square") / (std::to_string(i) + ".png"), image);
+  }
+}
+
+constexpr const char* kRecipe = R"(
+[data]
+image_size = 16
+valid_fraction = 0.2
+[tokenizer]
+channels = 32
+multipliers = [1, 1]
+encoder_blocks = 1
+decoder_blocks = 1
+latent_channels = 16
+codebook_size = 32
+[regularizer]
+weight = 0.1
+width = 16
+anneal_steps = 2
+[tokenizer_training]
+steps = 6
+batch_size = 8
+perceptual_weight = 0
+valid_every = 3
+checkpoint_every = 3
+[generator]
+layers = 1
+heads = 2
+dim = 16
+ffn_multiple = 16
+[generator_training]
+steps = 6
+batch_size = 8
+valid_every = 3
+checkpoint_every = 3
+)";
+
+class CommandLine : public testing::Test {
+ protected:
+  void SetUp() override {
+    write_pictures(folder_ / "pictures", 60);
+    write_file(folder_ / "recipe.toml", std::string_view(kRecipe));
+  }
+  Outcome run(const std::string& command) { return shell(command, folder_); }
+  void succeeds(const std::string& command) {
+    const auto outcome = run(command);
+    EXPECT_EQ(outcome.code, 0) << command << "\n" << outcome.err;
+  }
+  // Bad input: exit code 2 and one line that holds all of `words`.
+  void refuses(const std::string& command, const std::vector<std::string>& words) {
+    const auto outcome = run(command);
+    EXPECT_EQ(outcome.code, 2) << command << "\n" << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    for (const auto& word : words) EXPECT_THAT(outcome.err, HasSubstr(word)) << command;
+  }
+  nlohmann::json json(const std::string& file) { return read_json(folder_ / file); }
+  bool exists(const std::string& file) { return fs::exists(folder_ / file); }
+  void train_tokenizer(const std::string& out, const std::string& more = "") {
+    succeeds("tessera train tokenizer --quiet --recipe recipe.toml --data pictures --out " + out +
+             " " + more);
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(CommandLine, WalksTheWholePath) {
+  succeeds("tessera data info --quiet --data pictures --json info.json");
+  succeeds(
+      "tessera train features --quiet --data pictures --recipe recipe.toml --steps 5 --width 8 "
+      "--out features");
+  train_tokenizer(
+      "tok", "--features features --set tokenizer_training.perceptual_weight=1 --json tok.json");
+  EXPECT_GT(json("tok.json")["valid"]["psnr"].get<double>(), 0);
+  EXPECT_TRUE(exists("tok/config.json") && exists("tok/model.safetensors") &&
+              exists("tok/metrics.jsonl"));
+  for (const std::string split : {"train", "valid"})
+    succeeds("tessera encode --quiet --tokenizer tok --data pictures --split " + split + " --out " +
+             split + ".safetensors --json " + split + ".json");
+  EXPECT_EQ(json("train.json")["images"].get<int>() + json("valid.json")["images"].get<int>(), 60);
+  succeeds(
+      "tessera encode --quiet --tokenizer tok --data pictures --crops 10 --out crops.safetensors "
+      "--json crops.json");
+  EXPECT_EQ(json("crops.json")["crops"], 10);
+
+  succeeds("tessera decode --quiet --tokenizer tok --tokens valid.safetensors --out decoded");
+  succeeds(
+      "tessera decode --quiet --tokenizer tok --tokens valid.safetensors --raw --out decoded.npy");
+  EXPECT_EQ(fs::file_size(folder_ / "decoded.npy") % 4, 0u);
+  succeeds("tessera reconstruct --quiet --tokenizer tok --data pictures --count 4 --out grid.png");
+  EXPECT_GT(decode_image(read_file(folder_ / "grid.png"), "grid.png").width, 16);
+
+  succeeds(
+      "tessera train generator --quiet --recipe recipe.toml --tokens train.safetensors "
+      "--valid-tokens valid.safetensors "
+      "--out gen --json gen.json");
+  EXPECT_GT(json("gen.json")["valid"]["nats_per_token"].get<double>(), 0);
+  succeeds(
+      "tessera sample --quiet --generator gen --tokenizer tok --classes disc,1 --count 3 --cfg 1.5 "
+      "--temperature 0.9 "
+      "--top-k 16 --top-p 0.95 --out samples.png --out-dir samples --tokens-out "
+      "samples.safetensors");
+  EXPECT_TRUE(exists("samples.png") && exists("samples/disc") && exists("samples/square"));
+  succeeds("tessera logits --quiet --generator gen --tokens valid.safetensors --out logits.npy");
+  succeeds(
+      "tessera evaluate likelihood --quiet --generator gen --tokens valid.safetensors --json "
+      "like.json");
+  const auto like = json("like.json");
+  EXPECT_NEAR(like["predictability"].get<double>(),
+              like["unigram_entropy"].get<double>() - like["nats_per_token"].get<double>(), 1e-9);
+  EXPECT_EQ(like["by_position"].size(), 64u);
+  succeeds(
+      "tessera evaluate reconstruction --quiet --tokenizer tok --data pictures --features features "
+      "--json rec.json");
+  for (const char* key :
+       {"psnr", "ssim", "l1", "l2", "fd", "codebook_perplexity", "codebook_used", "bits_per_pixel"})
+    EXPECT_TRUE(json("rec.json").contains(key)) << key;
+  succeeds(
+      "tessera evaluate generation --quiet --real pictures --generated decoded --features features "
+      "--json made.json");
+  for (const char* key : {"fd", "precision", "recall", "density", "coverage", "images"})
+    EXPECT_TRUE(json("made.json").contains(key)) << key;
+  succeeds("tessera flops --quiet --recipe recipe.toml --json flops.json");
+  EXPECT_GT(json("flops.json")["tokenizer"]["regularizer_share"].get<double>(), 0);
+}
+
+TEST_F(CommandLine, ResumedTrainingIsTheTrainingThatNeverStopped) {
+  train_tokenizer("whole");
+  // SIGINT as early as the second step: the run leaves a checkpoint and exit code 130.
+  const auto stopped = run(
+      "'" TESSERA_PROGRAM
+      "' train tokenizer --quiet --recipe recipe.toml --data pictures --out parts "
+      "& pid=$!; until [ -s parts/metrics.jsonl ]; do sleep 0.01; done; kill -INT $pid; wait $pid");
+  if (stopped.code != 0) {  // 0: it was done before the signal came
+    EXPECT_EQ(stopped.code, 130) << stopped.err;
+    train_tokenizer("parts", "--resume");
+  }
+  EXPECT_EQ(sha256_file(folder_ / "whole/model.safetensors"),
+            sha256_file(folder_ / "parts/model.safetensors"));
+
+  refuses("tessera train tokenizer --quiet --recipe recipe.toml --data pictures --out whole",
+          {"whole", "--resume"});
+  refuses(
+      "tessera train tokenizer --quiet --recipe recipe.toml --data pictures --out whole --resume "
+      "--set tokenizer_training.l1_weight=3",
+      {"l1_weight", "3", "was"});
+}
+
+TEST_F(CommandLine, PlainTokenizerIsCrtWithWeightZero) {
+  train_tokenizer("crt");
+  train_tokenizer("plain", "--set regularizer.weight=0");
+  EXPECT_NE(sha256_file(folder_ / "crt/model.safetensors"),
+            sha256_file(folder_ / "plain/model.safetensors"));
+  EXPECT_EQ(json("plain/config.json")["recipe"]["regularizer"]["weight"], 0);
+}
+
+TEST_F(CommandLine, RefusesBadRecipes) {
+  const std::string train =
+      "tessera train tokenizer --quiet --data pictures --out out --recipe recipe.toml ";
+  refuses(train + "--set tokenizer.codebok_size=8", {"codebok_size", "codebook_size"});
+  refuses(train + "--set tokenizer.codebook_size=abc", {"codebook_size", "abc", "whole number"});
+  refuses(train + "--set data.image_size=17", {"data.image_size", "17", "multiple of 2"});
+  refuses(train + "--set tokenizer.codebook_size=100000", {"codebook_size", "100000", "latents"});
+  refuses(train + "--set tokenizer_training.perceptual_weight=1",
+          {"perceptual_weight", "--features"});
+  refuses("tessera train tokenizer --quiet --data pictures --out out --recipe nowhere.toml",
+          {"nowhere.toml"});
+  succeeds("head -c 2000 /dev/urandom > junk");
+  refuses("tessera train tokenizer --quiet --data pictures --out out --recipe junk", {"junk"});
+  EXPECT_FALSE(exists("out/config.json"));
+}
+
+TEST_F(CommandLine, RefusesBadDataAndCountsCorruptImages) {
+  const std::string train =
+      "tessera train tokenizer --quiet --recipe recipe.toml --out out --data ";
+  refuses(train + "nowhere", {"nowhere"});
+  succeeds("mkdir empty");
+  refuses(train + "empty", {"empty"});
+  succeeds("mkdir -p bad/a && for i in 1 2 3; do head -c 300 /dev/urandom > bad/a/$i.png; done");
+  refuses(train + "bad --set tokenizer.codebook_size=8", {"bad"});
+  succeeds("head -c 100 pictures/disc/0.png > cut && mv cut pictures/disc/0.png");
+  train_tokenizer("tok");
+  succeeds(
+      "tessera encode --quiet --tokenizer tok --data pictures --out all.safetensors --json "
+      "all.json");
+  EXPECT_EQ(json("all.json")["corrupt_images"], 1);
+  EXPECT_EQ(json("all.json")["images"], 59);
+  succeeds("tar cf whole.tar pictures && head -c 9000 whole.tar > cut.tar");
+  refuses(train + "cut.tar", {"cut.tar"});
+}
+
+TEST_F(CommandLine, RefusesJunkModelsAndTokensOfAnotherTokenizer) {
+  train_tokenizer("one");
+  train_tokenizer("two", "--seed 5");
+  for (const std::string name : {"one", "two"})
+    succeeds("tessera encode --quiet --tokenizer " + name + " --data pictures --out " + name +
+             ".safetensors");
+  refuses("tessera decode --quiet --tokenizer one --tokens two.safetensors --out decoded",
+          {"two.safetensors", "tokenizer"});
+  refuses(
+      "tessera train generator --quiet --recipe recipe.toml --tokens one.safetensors "
+      "--valid-tokens two.safetensors --out gen",
+      {"two.safetensors", "tokenizer"});
+  succeeds(
+      "tessera train generator --quiet --recipe recipe.toml --tokens one.safetensors --out gen");
+  refuses("tessera sample --quiet --generator gen --tokenizer two --out x.png", {"tokenizer"});
+  refuses("tessera sample --quiet --generator gen --tokenizer one --classes disk --out x.png",
+          {"disk", "disc"});
+  refuses("tessera sample --quiet --generator one --tokenizer one --out x.png", {"generator"});
+  refuses("tessera encode --quiet --tokenizer pictures --data pictures --out x.safetensors",
+          {"config.json"});
+  succeeds("cp -r one cut && head -c 5000 one/model.safetensors > cut/model.safetensors");
+  refuses("tessera encode --quiet --tokenizer cut --data pictures --out x.safetensors",
+          {"model.safetensors"});
+  succeeds("head -c 5000 /dev/urandom > junk.safetensors");
+  refuses("tessera decode --quiet --tokenizer one --tokens junk.safetensors --out x",
+          {"junk.safetensors"});
+  EXPECT_FALSE(exists("x.png") || exists("x.safetensors") || exists("x") || exists("decoded"));
+}
+
+TEST_F(CommandLine, FullDiskLeavesNoHalfWrittenFile) {
+  train_tokenizer("tok");
+  // A limit on the size of files stands for a full disk: writing fails in the same place.
+  const auto outcome =
+      run("(trap '' XFSZ; ulimit -f 1; tessera reconstruct --quiet --tokenizer tok --data pictures "
+          "--out grid.png)");
+  EXPECT_EQ(outcome.code, 2) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("grid.png"));
+  EXPECT_FALSE(exists("grid.png"));
+  EXPECT_EQ(run("ls *.partial").code, 2);
+}
+
+TEST_F(CommandLine, RefusesBadUsageInOneLine) {
+  refuses("tessera", {"subcommand"});
+  refuses("tessera trian", {"trian"});
+  refuses("tessera train tokenizer --recipe recipe.toml", {"--"});
+  refuses("tessera encode --tokenizer a --data b --out c --crops 3", {"--crops"});
+  refuses("tessera flops --recipe recipe.toml --set regularizer.input=quantised",
+          {"quantised", "quantized"});
+  for (const std::string command : {"", "train", "train tokenizer", "encode", "decode", "sample",
+                                    "evaluate generation", "demo"}) {
+    const auto help = run("tessera " + command + " --help");
+    EXPECT_EQ(help.code, 0) << command;
+    EXPECT_THAT(help.out, HasSubstr("Usage")) << command;
+  }
+}
+
+}  // namespace
+}  // namespace tessera
