@@ -39,10 +39,10 @@ FeatureTrainer::FeatureTrainer(std::shared_ptr<const ImageSet> train,
   optimizer_.emplace(*model_, AdamWOptions{.beta2 = 0.99, .weight_decay = kWeightDecay});
 }
 
-// A random crop of the image padded by an eighth with its mirror image; the loader has already
+// A random crop of the image padded by a sixteenth with its mirror image; the loader has already
 // flipped it.
 torch::Tensor FeatureTrainer::augment(const torch::Tensor& images) const {  // [B, 3, H, W]
-  const std::int64_t side = images.size(2), margin = side / 8;
+  const std::int64_t side = images.size(2), margin = std::max<std::int64_t>(1, side / 16);
   const auto padded = torch::reflection_pad2d(images, {margin, margin, margin, margin});
   const auto offsets = torch::randint(2 * margin + 1, {images.size(0), 2}, torch::kInt64);
   const auto* offset = offsets.data_ptr<std::int64_t>();

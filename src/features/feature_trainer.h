@@ -12,7 +12,7 @@ namespace tessera {
 struct FeatureTraining {
   int steps = 1500;
   int batch_size = 128;
-  double learning_rate = 3e-3;
+  double learning_rate = 1e-2;
   std::uint64_t seed = 0;
   bool bf16 = false;
 };

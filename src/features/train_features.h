@@ -16,7 +16,7 @@ struct TrainFeaturesOptions : RunOptions {
   int width = 48;      ///< channels of the first level
   int steps = 1500;
   int batch_size = 128;
-  double learning_rate = 3e-3;
+  double learning_rate = 1e-2;
   bool resume = false;
 };
 
