@@ -7,7 +7,8 @@
 
 namespace tessera {
 
-/// Bad input or bad usage: the message is one line that a user can act on. Ends a command with exit code 2.
+/// Bad input or bad usage: the message is one line that a user can act on. Ends a command with exit
+/// code 2.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

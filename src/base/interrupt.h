@@ -2,8 +2,8 @@
 
 namespace tessera {
 
-/// Makes Ctrl-C (and SIGTERM) raise a flag that long loops read, instead of killing the program half-way. A second
-/// Ctrl-C kills it.
+/// Makes Ctrl-C (and SIGTERM) raise a flag that long loops read, instead of killing the program
+/// half-way. A second Ctrl-C kills it.
 void catch_interrupts();
 
 /// True once the user has asked to stop.

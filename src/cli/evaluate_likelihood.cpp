@@ -8,9 +8,10 @@ namespace tessera::cli {
 
 void add_evaluate_likelihood(CLI::App& evaluate) {
   auto options = std::make_shared<LikelihoodOptions>();
-  auto* command = add_command(evaluate, "likelihood", "how well a generator predicts held-out tokens",
-                              "tessera evaluate likelihood --generator runs/generator --tokens runs/valid.safetensors "
-                              "--json runs/likelihood.json");
+  auto* command = add_command(
+      evaluate, "likelihood", "how well a generator predicts held-out tokens",
+      "tessera evaluate likelihood --generator runs/generator --tokens runs/valid.safetensors "
+      "--json runs/likelihood.json");
   command->add_option("--generator", options->generator, "model folder")->required();
   command->add_option("--tokens", options->tokens, "token file of the same tokenizer")->required();
   add_run_options(command, *options);

@@ -9,23 +9,29 @@ namespace tessera::cli {
 
 void add_sample(CLI::App& app) {
   auto options = std::make_shared<SampleOptions>();
-  auto* command = add_command(app, "sample", "draw new images",
-                              "tessera sample --generator runs/generator --tokenizer runs/tokenizer --classes all "
-                              "--count 8 --out runs/samples.png");
+  auto* command = add_command(
+      app, "sample", "draw new images",
+      "tessera sample --generator runs/generator --tokenizer runs/tokenizer --classes all "
+      "--count 8 --out runs/samples.png");
   command->add_option("--generator", options->generator, "model folder")->required();
   command->add_option("--tokenizer", options->tokenizer, "model folder")->required();
   command->add_option("--classes", options->classes, "names or numbers with commas between, or all")
       ->capture_default_str();
   command->add_option("--count", options->count, "images per class")->capture_default_str();
-  command->add_option("--cfg", options->cfg, "guidance scale, 1 is none; default: the generator's recipe");
-  command->add_option("--temperature", options->temperature, "0 takes the likeliest token; default: the recipe");
-  command->add_option("--top-k", options->top_k, "among the k likeliest tokens, 0 is all; default: the recipe");
-  command->add_option("--top-p", options->top_p, "among the tokens that hold this probability; default: the recipe");
+  command->add_option("--cfg", options->cfg,
+                      "guidance scale, 1 is none; default: the generator's recipe");
+  command->add_option("--temperature", options->temperature,
+                      "0 takes the likeliest token; default: the recipe");
+  command->add_option("--top-k", options->top_k,
+                      "among the k likeliest tokens, 0 is all; default: the recipe");
+  command->add_option("--top-p", options->top_p,
+                      "among the tokens that hold this probability; default: the recipe");
   command->add_option("--batch", options->batch, "images drawn at a time")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
   command->add_option("--out", options->out, "PNG of all images");
-  command->add_option("--out-dir", options->out_dir, "folder for one folder of PNG files per class");
+  command->add_option("--out-dir", options->out_dir,
+                      "folder for one folder of PNG files per class");
   command->add_option("--tokens-out", options->tokens_out, "token file of what was drawn");
   add_run_options(command, *options);
   add_device_option(command, *options);

@@ -9,9 +9,10 @@ namespace tessera::cli {
 
 void add_train_generator(CLI::App& train) {
   auto options = std::make_shared<TrainGeneratorOptions>();
-  auto* command = add_command(train, "generator", "stage 2: learn to predict an image's tokens",
-                              "tessera train generator --recipe recipes/fashion-mnist.toml --tokens runs/train.safetensors "
-                              "--valid-tokens runs/valid.safetensors --out runs/generator");
+  auto* command = add_command(
+      train, "generator", "stage 2: learn to predict an image's tokens",
+      "tessera train generator --recipe recipes/fashion-mnist.toml --tokens runs/train.safetensors "
+      "--valid-tokens runs/valid.safetensors --out runs/generator");
   command->add_option("--recipe", options->recipe, "TOML recipe")->required();
   command->add_option("--tokens", options->tokens, "token file to learn")->required();
   command->add_option("--valid-tokens", options->valid_tokens,
@@ -20,7 +21,8 @@ void add_train_generator(CLI::App& train) {
   command->add_option("--preset", options->preset, "LlamaGen's shape instead of the recipe's")
       ->check(CLI::IsMember({"B", "L", "XL", "XXL", "3B"}));
   command->add_option("--set", options->overrides, "change a setting: table.key=value");
-  command->add_option("--steps", options->steps, "instead of the recipe's")->check(CLI::PositiveNumber);
+  command->add_option("--steps", options->steps, "instead of the recipe's")
+      ->check(CLI::PositiveNumber);
   command->add_flag("--resume", options->resume, "go on where an interrupted run stopped");
   add_run_options(command, *options);
   add_device_option(command, *options);

@@ -26,7 +26,8 @@ std::int64_t parse_class(const std::string& text, const std::vector<std::string>
 
 }  // namespace
 
-std::vector<std::int64_t> parse_classes(const std::string& text, const std::vector<std::string>& class_names) {
+std::vector<std::int64_t> parse_classes(const std::string& text,
+                                        const std::vector<std::string>& class_names) {
   std::vector<std::int64_t> classes;
   if (text == "all") {
     classes.resize(class_names.size());
@@ -34,8 +35,10 @@ std::vector<std::int64_t> parse_classes(const std::string& text, const std::vect
     return classes;
   }
   std::istringstream parts(text);
-  for (std::string part; std::getline(parts, part, ',');) classes.push_back(parse_class(part, class_names));
-  if (classes.empty()) throw Error("--classes is empty, expected all, or numbers or names with commas between");
+  for (std::string part; std::getline(parts, part, ',');)
+    classes.push_back(parse_class(part, class_names));
+  if (classes.empty())
+    throw Error("--classes is empty, expected all, or numbers or names with commas between");
   return classes;
 }
 

@@ -59,7 +59,8 @@ nlohmann::json evaluate_likelihood(const LikelihoodOptions& options) {
   const auto file = open_tokens(options.tokens, generator);
   const auto sequences = all_sequences(file);
   Progress progress("likelihood", static_cast<std::int64_t>(sequences.size()), options.quiet);
-  auto json = measure_likelihood(generator.model(), file, sequences, generator.bf16(), &progress).json();
+  auto json =
+      measure_likelihood(generator.model(), file, sequences, generator.bf16(), &progress).json();
   progress.finish();
   json["images"] = file.images();
   json["crops"] = file.crops();
@@ -80,16 +81,18 @@ nlohmann::json write_logits(const LogitsOptions& options) {
   const auto rows = tokens.codes.size(0), positions = tokens.codes.size(1);
   const std::int64_t vocabulary = generator.shape().vocabulary;
   if (rows > kMostLogits / (positions * vocabulary))
-    throw FileError(options.tokens, "sequences", std::to_string(rows),
-                    "at most " + std::to_string(kMostLogits / (positions * vocabulary)) + ", 8 GB of logits");
+    throw FileError(
+        options.tokens, "sequences", std::to_string(rows),
+        "at most " + std::to_string(kMostLogits / (positions * vocabulary)) + ", 8 GB of logits");
   torch::NoGradGuard no_grad;
   const auto logits = torch::empty({rows, positions, vocabulary});
   const auto batch = static_cast<std::int64_t>(batch_for(positions, vocabulary));
   for (std::int64_t first = 0; first < rows; first += batch) {
     stop_if_interrupted();
     const auto last = std::min(rows, first + batch);
-    logits.slice(0, first, last).copy_(generator.model()(tokens.labels.slice(0, first, last).to(device),
-                                                         tokens.codes.slice(0, first, last).to(device)));
+    logits.slice(0, first, last)
+        .copy_(generator.model()(tokens.labels.slice(0, first, last).to(device),
+                                 tokens.codes.slice(0, first, last).to(device)));
   }
   write_npy(options.out, DType::F32, logits.sizes().vec(),
             {static_cast<const std::byte*>(logits.data_ptr()), logits.nbytes()});

@@ -9,13 +9,15 @@ namespace {
 constexpr std::size_t kHashShown = 12;  // digits of a SHA-256 that an error shows
 constexpr int kMostTokens = 1 << 24, kMostGrid = 1 << 12;
 
-int whole_number(const nlohmann::json& json, const std::string& field, int most, const fs::path& path) {
+int whole_number(const nlohmann::json& json, const std::string& field, int most,
+                 const fs::path& path) {
   if (!json.is_number_integer() || json.get<std::int64_t>() < 1 || json.get<std::int64_t>() > most)
     throw FileError(path, field, json.dump(), "a whole number from 1 to " + std::to_string(most));
   return json.get<int>();
 }
 
-const nlohmann::json& extra_field(const ModelConfig& config, const char* name, const fs::path& path) {
+const nlohmann::json& extra_field(const ModelConfig& config, const char* name,
+                                  const fs::path& path) {
   if (!config.extra.is_object() || !config.extra.contains(name))
     throw FileError(path, std::string("field 'extra.") + name + "' is missing");
   return config.extra[name];
@@ -25,7 +27,8 @@ GeneratorShape read_shape(const ModelConfig& config, const fs::path& path) {
   const auto& grid = extra_field(config, "grid", path);
   if (!grid.is_array() || grid.size() != 2)
     throw FileError(path, "extra.grid", grid.dump(), "[rows, columns]");
-  return {.vocabulary = whole_number(extra_field(config, "vocabulary", path), "extra.vocabulary", kMostTokens, path),
+  return {.vocabulary = whole_number(extra_field(config, "vocabulary", path), "extra.vocabulary",
+                                     kMostTokens, path),
           .classes = whole_number(config.class_names.size(), "classes", kMostTokens, path),
           .grid_rows = whole_number(grid[0], "extra.grid", kMostGrid, path),
           .grid_columns = whole_number(grid[1], "extra.grid", kMostGrid, path)};
@@ -57,7 +60,8 @@ Generator Generator::load(const fs::path& folder, const torch::Device& device) {
   auto config = read_model_config(folder, "generator");
   const auto shape = read_shape(config, path);
   const auto& tokenizer = extra_field(config, "tokenizer", path);
-  if (!tokenizer.is_string()) throw FileError(path, "extra.tokenizer", tokenizer.dump(), "a SHA-256");
+  if (!tokenizer.is_string())
+    throw FileError(path, "extra.tokenizer", tokenizer.dump(), "a SHA-256");
   const auto weights = open_model_weights(folder);
   check_size(weights, count_parameters(config.recipe.generator, shape));
   Transformer model(config.recipe.generator, shape);
@@ -71,10 +75,12 @@ void Generator::require_tokenizer(const std::string& hash, const fs::path& path)
   require_same_tokenizer(hash, tokenizer_hash_, path);
 }
 
-void require_same_tokenizer(const std::string& found, const std::string& expected, const fs::path& path) {
+void require_same_tokenizer(const std::string& found, const std::string& expected,
+                            const fs::path& path) {
   if (found != expected)
     throw FileError(path, "tokenizer", found.substr(0, kHashShown),
-                    expected.substr(0, kHashShown) + ", since a generator knows only its own tokenizer's tokens");
+                    expected.substr(0, kHashShown) +
+                        ", since a generator knows only its own tokenizer's tokens");
 }
 
 }  // namespace tessera

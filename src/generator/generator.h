@@ -8,7 +8,8 @@ namespace tessera {
 /// A trained generator, ready to use: loaded from its model folder, in evaluation mode.
 class Generator {
  public:
-  /// Throws FileError when the folder is not a generator or a tensor is missing, unknown or misshapen.
+  /// Throws FileError when the folder is not a generator or a tensor is missing, unknown or
+  /// misshapen.
   static Generator load(const fs::path& folder, const torch::Device& device);
 
   Transformer& model() { return model_; }
@@ -36,6 +37,7 @@ class Generator {
 };
 
 /// Throws FileError unless the tokens in `path` are of the `expected` tokenizer.
-void require_same_tokenizer(const std::string& found, const std::string& expected, const fs::path& path);
+void require_same_tokenizer(const std::string& found, const std::string& expected,
+                            const fs::path& path);
 
 }  // namespace tessera

@@ -16,7 +16,8 @@ class KvCache {
   KvCache(int layers, std::int64_t rows, int heads, int positions, int head_size,
           const torch::TensorOptions& options);
 
-  /// Puts keys and values [rows, heads, 1, D] at the current position; returns those of all positions up to it.
+  /// Puts keys and values [rows, heads, 1, D] at the current position; returns those of all
+  /// positions up to it.
   Layer append(int layer, const torch::Tensor& key, const torch::Tensor& value);
   int length() const { return length_; }  ///< positions complete in every layer
   int capacity() const;

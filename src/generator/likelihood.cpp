@@ -38,7 +38,8 @@ nlohmann::json Likelihood::json() const {
 }
 
 Likelihood measure_likelihood(Transformer& model, const TokenFile& file,
-                              const std::vector<SequenceId>& sequences, bool bf16, Progress* progress) {
+                              const std::vector<SequenceId>& sequences, bool bf16,
+                              Progress* progress) {
   TESSERA_CHECK(!sequences.empty());
   torch::NoGradGuard no_grad;
   model->eval();

@@ -11,7 +11,7 @@ namespace tessera {
 /// How well a generator predicts given tokens, teacher-forced and with their own classes.
 struct Likelihood {
   std::vector<double> by_position;  ///< mean nats of the token at each position
-  double unigram_entropy = 0;       ///< nats; of the same tokens' frequencies, all positions together
+  double unigram_entropy = 0;  ///< nats; of the same tokens' frequencies, all positions together
   std::int64_t sequences = 0;
 
   double nats_per_token() const;

@@ -31,8 +31,10 @@ torch::Tensor rotation_table(const GeneratorConfig& config, const GeneratorShape
   auto entry = table.accessor<float, 3>();
   for (int position = 0; position < shape.positions(); ++position)
     for (int pair = 0; pair < half; ++pair) {
-      const int place = pair < quarter ? position / shape.grid_columns : position % shape.grid_columns;
-      const double frequency = std::pow(config.rope_base, -static_cast<double>(pair % quarter) / quarter);
+      const int place =
+          pair < quarter ? position / shape.grid_columns : position % shape.grid_columns;
+      const double frequency =
+          std::pow(config.rope_base, -static_cast<double>(pair % quarter) / quarter);
       entry[position + 1][pair][0] = static_cast<float>(std::cos(place * frequency));
       entry[position + 1][pair][1] = static_cast<float>(std::sin(place * frequency));
     }
@@ -103,7 +105,8 @@ TransformerImpl::TransformerImpl(const GeneratorConfig& config, const GeneratorS
       shape_(shape),
       dropouts_(dropouts),
       class_table_(shape.classes + 1, config.dim),
-      tok_embeddings_(register_module("tok_embeddings", torch::nn::Embedding(shape.vocabulary, config.dim))),
+      tok_embeddings_(
+          register_module("tok_embeddings", torch::nn::Embedding(shape.vocabulary, config.dim))),
       norm_(norm_weight(*this, "norm", config.dim)),
       output_(register_module("output", linear(config.dim, shape.vocabulary))),
       rotation_(rotation_table(config, shape)) {
@@ -128,7 +131,8 @@ torch::Tensor TransformerImpl::forward(const torch::Tensor& classes, const torch
   TESSERA_CHECK(tokens.dim() == 2 && tokens.size(1) == shape_.positions());
   TESSERA_CHECK(classes.dim() == 1 && classes.size(0) == tokens.size(0));
   auto x = torch::cat({class_table_(classes).unsqueeze(1),
-                       tok_embeddings_(tokens.narrow(1, 0, shape_.positions() - 1))}, 1);  // [B, T, C]
+                       tok_embeddings_(tokens.narrow(1, 0, shape_.positions() - 1))},
+                      1);  // [B, T, C]
   if (is_training()) x = drop_some(x, dropouts_.token);
   rotation_ = rotation_.to(x.device());
   const auto rotation = rotation_.narrow(0, 0, shape_.positions());
@@ -137,7 +141,8 @@ torch::Tensor TransformerImpl::forward(const torch::Tensor& classes, const torch
 }
 
 KvCache TransformerImpl::make_cache(std::int64_t rows) const {
-  return KvCache(config_.layers, rows, config_.heads, shape_.positions(), config_.dim / config_.heads,
+  return KvCache(config_.layers, rows, config_.heads, shape_.positions(),
+                 config_.dim / config_.heads,
                  norm_.options().dtype(product_type(norm_)).requires_grad(false));
 }
 

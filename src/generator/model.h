@@ -12,16 +12,18 @@ struct Dropouts {
   double token = 0, residual = 0, ffn = 0;
 };
 
-/// (cos, sin) of every position, [T, D/2, 2] float32: position 0 is the class, position 1 + i is token i. The first half of
-/// a head's pairs turns with the token's row, the second with its column. The class has cos = sin = 0, as in LlamaGen, whose
-/// checkpoints need it: its query and key become zero vectors, with or without QK-norm.
+/// (cos, sin) of every position, [T, D/2, 2] float32: position 0 is the class, position 1 + i is
+/// token i. The first half of a head's pairs turns with the token's row, the second with its
+/// column. The class has cos = sin = 0, as in LlamaGen, whose checkpoints need it: its query and
+/// key become zero vectors, with or without QK-norm.
 torch::Tensor rotation_table(const GeneratorConfig& config, const GeneratorShape& shape);
 
 class AttentionImpl : public torch::nn::Module {
  public:
   explicit AttentionImpl(const GeneratorConfig& config);
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& rotation);
-  torch::Tensor step(const torch::Tensor& x, const torch::Tensor& rotation, KvCache& cache, int layer);
+  torch::Tensor step(const torch::Tensor& x, const torch::Tensor& rotation, KvCache& cache,
+                     int layer);
 
  private:
   int heads_;
@@ -58,21 +60,24 @@ class BlockImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Block);
 
-/// LlamaGen's class-conditional transformer (arXiv 2406.06525) with its tensor names, and QK-norm as an option.
+/// LlamaGen's class-conditional transformer (arXiv 2406.06525) with its tensor names, and QK-norm
+/// as an option.
 class TransformerImpl : public torch::nn::Module {
  public:
-  /// Draws the initial weights from LibTorch's generator: normal of deviation 0.02; the output head starts at zero.
+  /// Draws the initial weights from LibTorch's generator: normal of deviation 0.02; the output head
+  /// starts at zero.
   TransformerImpl(const GeneratorConfig& config, const GeneratorShape& shape,
                   const Dropouts& dropouts = {});
 
-  /// classes [B] int64 (shape().classes is the null class) and tokens [B, T] int64 -> logits [B, T, V], where position t
-  /// predicts token t from the class and the tokens before it. The last token is not read.
+  /// classes [B] int64 (shape().classes is the null class) and tokens [B, T] int64 -> logits [B, T,
+  /// V], where position t predicts token t from the class and the tokens before it. The last token
+  /// is not read.
   torch::Tensor forward(const torch::Tensor& classes, const torch::Tensor& tokens);
 
   /// A cache for `rows` sequences, in the type that matrix products run in now.
   KvCache make_cache(std::int64_t rows) const;
-  /// One position of every row: `inputs` [rows] int64 are classes at the first position, tokens of the one before later.
-  /// Returns logits [rows, V].
+  /// One position of every row: `inputs` [rows] int64 are classes at the first position, tokens of
+  /// the one before later. Returns logits [rows, V].
   torch::Tensor step(const torch::Tensor& inputs, KvCache& cache);
 
   const GeneratorShape& shape() const { return shape_; }

@@ -12,7 +12,8 @@
 namespace tessera {
 namespace {
 
-constexpr GeneratorShape kShape = {.vocabulary = 12, .classes = 3, .grid_rows = 2, .grid_columns = 3};
+constexpr GeneratorShape kShape = {
+    .vocabulary = 12, .classes = 3, .grid_rows = 2, .grid_columns = 3};
 
 // The head starts at zero, so that a fresh model says nothing: give every weight a say.
 Transformer random_model(const GeneratorConfig& config, const Dropouts& dropouts = {}) {
@@ -41,8 +42,10 @@ class EveryForm : public testing::TestWithParam<bool> {
 
 TEST_P(EveryForm, TensorsHaveLlamaGensNamesAndShapes) {
   std::map<std::string, std::vector<std::int64_t>> expected = {
-      {"cls_embedding.embedding_table.weight", {4, 16}}, {"tok_embeddings.weight", {12, 16}},
-      {"norm.weight", {16}}, {"output.weight", {12, 16}}};
+      {"cls_embedding.embedding_table.weight", {4, 16}},
+      {"tok_embeddings.weight", {12, 16}},
+      {"norm.weight", {16}},
+      {"output.weight", {12, 16}}};
   for (const std::string layer : {"layers.0.", "layers.1."}) {
     expected[layer + "attention.wqkv.weight"] = {48, 16};
     expected[layer + "attention.wo.weight"] = {16, 16};
@@ -93,7 +96,8 @@ TEST_P(EveryForm, TheCachedStepEqualsTheWholeForward) {
   // float32 sums of at most 48 terms, some 20 of them one after another.
   const double bound = 1e-5 * whole.abs().max().item<double>();
   for (int position = 0; position < kShape.positions(); ++position) {
-    const auto logits = model->step(position == 0 ? classes : tokens.select(1, position - 1), cache);
+    const auto logits =
+        model->step(position == 0 ? classes : tokens.select(1, position - 1), cache);
     EXPECT_LE((logits - whole.select(1, position)).abs().max().item<double>(), bound) << position;
   }
 }
@@ -117,8 +121,10 @@ TEST_P(EveryForm, GradientsAgreeWithFiniteDifferences) {
     weight.sub_(direction, 2 * kStep);
     const double below = loss().item<double>();
     weight.add_(direction, kStep);
-    // The error of a central difference: step^2 from the third derivative, 1e-16 / step from rounding.
-    EXPECT_NEAR((above - below) / (2 * kStep), predicted, 1e-7 * (1 + std::abs(predicted))) << item.key();
+    // The error of a central difference: step^2 from the third derivative, 1e-16 / step from
+    // rounding.
+    EXPECT_NEAR((above - below) / (2 * kStep), predicted, 1e-7 * (1 + std::abs(predicted)))
+        << item.key();
   }
 }
 
@@ -141,12 +147,14 @@ TEST_P(EveryForm, DropoutActsInTrainingOnly) {
 INSTANTIATE_TEST_SUITE_P(QkNorm, EveryForm, testing::Bool());
 
 TEST(Rotation, FirstHalfTurnsWithTheRowSecondWithTheColumnAndTheClassIsZero) {
-  const GeneratorConfig config{.layers = 1, .heads = 2, .dim = 16};  // D = 8: 2 pairs by row, 2 by column
-  const auto table = rotation_table(config, kShape);                 // [7, 4, 2]
+  const GeneratorConfig config{
+      .layers = 1, .heads = 2, .dim = 16};            // D = 8: 2 pairs by row, 2 by column
+  const auto table = rotation_table(config, kShape);  // [7, 4, 2]
   EXPECT_EQ(table.sizes(), torch::IntArrayRef({7, 4, 2}));
   EXPECT_TRUE(table[0].eq(0).all().item<bool>());
   const auto angle = [&](int position, int pair) {
-    return std::atan2(table[position][pair][1].item<double>(), table[position][pair][0].item<double>());
+    return std::atan2(table[position][pair][1].item<double>(),
+                      table[position][pair][0].item<double>());
   };
   const int last = 6;  // row 1, column 2; frequencies 1 and 10000^(-1/2)
   EXPECT_NEAR(angle(last, 0), 1.0, 1e-6);
@@ -158,12 +166,15 @@ TEST(Rotation, FirstHalfTurnsWithTheRowSecondWithTheColumnAndTheClassIsZero) {
 TEST(Presets, BHasLlamaGensTensors) {
   GeneratorConfig config{.qk_norm = false};
   apply_preset(config, "B");
-  const GeneratorShape shape{.vocabulary = 16384, .classes = 1000, .grid_rows = 16, .grid_columns = 16};
+  const GeneratorShape shape{
+      .vocabulary = 16384, .classes = 1000, .grid_rows = 16, .grid_columns = 16};
   Transformer model(config, shape);
   const auto tensors = tensors_of(*model);
   EXPECT_EQ(tensors.size(), 7u * 12 + 4);
-  EXPECT_EQ(tensors.at("layers.11.feed_forward.w1.weight").sizes(), torch::IntArrayRef({2048, 768}));
-  EXPECT_EQ(tensors.at("cls_embedding.embedding_table.weight").sizes(), torch::IntArrayRef({1001, 768}));
+  EXPECT_EQ(tensors.at("layers.11.feed_forward.w1.weight").sizes(),
+            torch::IntArrayRef({2048, 768}));
+  EXPECT_EQ(tensors.at("cls_embedding.embedding_table.weight").sizes(),
+            torch::IntArrayRef({1001, 768}));
   EXPECT_EQ(parameter_count(*model), count_parameters(config, shape));
   EXPECT_NEAR(tensors.at("tok_embeddings.weight").std().item<double>(), 0.02, 1e-4);
 }

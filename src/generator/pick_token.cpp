@@ -27,7 +27,8 @@ double total(const std::vector<Candidate>& candidates) {
 
 void keep_top(std::vector<Candidate>& candidates, const SamplingConfig& sampling) {
   const auto size = candidates.size();
-  const auto kept = sampling.top_k > 0 ? std::min(size, static_cast<std::size_t>(sampling.top_k)) : size;
+  const auto kept =
+      sampling.top_k > 0 ? std::min(size, static_cast<std::size_t>(sampling.top_k)) : size;
   std::partial_sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(kept),
                     candidates.end(), likelier);
   candidates.resize(kept);
@@ -47,21 +48,24 @@ std::int64_t draw(const std::vector<Candidate>& candidates, double uniform) {
     if (left < 0) return token;
   }
   // Rounding may leave a little: the last one that can be drawn at all.
-  return std::find_if(candidates.rbegin(), candidates.rend(), [](const Candidate& next) {
-           return next.weight > 0;
-         })->token;
+  return std::find_if(candidates.rbegin(), candidates.rend(),
+                      [](const Candidate& next) { return next.weight > 0; })
+      ->token;
 }
 
 }  // namespace
 
-std::int64_t pick_token(std::span<const float> logits, const SamplingConfig& sampling, double uniform) {
+std::int64_t pick_token(std::span<const float> logits, const SamplingConfig& sampling,
+                        double uniform) {
   const auto best = std::max_element(logits.begin(), logits.end());
-  if (!std::isfinite(*best)) throw Error("the generator's logits are not finite: its training has diverged");
+  if (!std::isfinite(*best))
+    throw Error("the generator's logits are not finite: its training has diverged");
   if (sampling.temperature == 0) return best - logits.begin();
   std::vector<Candidate> candidates(logits.size());
   for (std::size_t token = 0; token < logits.size(); ++token)
-    candidates[token] = {std::exp((logits[token] - *best) / static_cast<float>(sampling.temperature)),
-                         static_cast<std::int64_t>(token)};
+    candidates[token] = {
+        std::exp((logits[token] - *best) / static_cast<float>(sampling.temperature)),
+        static_cast<std::int64_t>(token)};
   if (sampling.top_k > 0 || sampling.top_p < 1) keep_top(candidates, sampling);
   return draw(candidates, uniform);
 }

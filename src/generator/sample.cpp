@@ -19,11 +19,12 @@
 namespace tessera {
 namespace {
 
-constexpr int kWidestGrid = 16;            // images per row
+constexpr int kWidestGrid = 16;  // images per row
 constexpr std::int64_t kDecodedAtOnce = 100;
 
 void check_options(const SampleOptions& options) {
-  if (options.count < 1) throw Error("--count is " + std::to_string(options.count) + ", expected at least 1");
+  if (options.count < 1)
+    throw Error("--count is " + std::to_string(options.count) + ", expected at least 1");
   if (options.out.empty() && options.out_dir.empty() && options.tokens_out.empty())
     throw Error("nothing to write: expected --out, --out-dir or --tokens-out");
   if (!options.out_dir.empty() && fs::exists(options.out_dir) && !fs::is_empty(options.out_dir))
@@ -66,8 +67,8 @@ void write_folders(const std::vector<Image>& images, const SampleRequest& reques
   fs::rename(partial, out);
 }
 
-void write_token_file(const torch::Tensor& codes, const SampleRequest& request, const Generator& generator,
-                      const fs::path& out) {
+void write_token_file(const torch::Tensor& codes, const SampleRequest& request,
+                      const Generator& generator, const fs::path& out) {
   const auto narrow = codes.to(torch::kInt32).contiguous();
   const auto& shape = generator.shape();
   write_tokens(out, {.header = {.grid_rows = shape.grid_rows,
@@ -78,17 +79,19 @@ void write_token_file(const torch::Tensor& codes, const SampleRequest& request, 
                                 .made_by = made_by(request.seed),
                                 .data = "sampled from generator " + generator.hash()},
                      .crops = 1,
-                     .codes = {narrow.data_ptr<std::int32_t>(), narrow.data_ptr<std::int32_t>() + narrow.numel()},
+                     .codes = {narrow.data_ptr<std::int32_t>(),
+                               narrow.data_ptr<std::int32_t>() + narrow.numel()},
                      .labels = {request.labels.begin(), request.labels.end()}});
 }
 
-std::vector<Image> decode_images(Tokenizer& tokenizer, const torch::Tensor& codes, const torch::Device& device,
-                                 bool quiet) {
+std::vector<Image> decode_images(Tokenizer& tokenizer, const torch::Tensor& codes,
+                                 const torch::Device& device, bool quiet) {
   std::vector<Image> images;
   Progress progress("decode", codes.size(0), quiet);
   for (const auto& part : codes.split(kDecodedAtOnce)) {
     stop_if_interrupted();
-    for (auto& image : images_of(tokenizer.decode(part.to(device)).cpu())) images.push_back(std::move(image));
+    for (auto& image : images_of(tokenizer.decode(part.to(device)).cpu()))
+      images.push_back(std::move(image));
     progress.update(static_cast<std::int64_t>(images.size()));
   }
   progress.finish();

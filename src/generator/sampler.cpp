@@ -12,22 +12,22 @@ namespace tessera {
 namespace {
 
 // Logits [B, V] float32 on the CPU of one position; `inputs` [B] is doubled for guidance.
-torch::Tensor guided_logits(Transformer& model, const torch::Tensor& inputs, const torch::Tensor& unguided,
-                            KvCache& cache, double cfg) {
+torch::Tensor guided_logits(Transformer& model, const torch::Tensor& inputs,
+                            const torch::Tensor& unguided, KvCache& cache, double cfg) {
   if (!unguided.defined()) return model->step(inputs, cache).to(torch::kFloat32).cpu();
   const auto both = model->step(torch::cat({inputs, unguided}), cache).to(torch::kFloat32).chunk(2);
   return torch::lerp(both[1], both[0], cfg).cpu();  // uncond + cfg * (cond - uncond)
 }
 
-void pick_tokens(const torch::Tensor& logits, const SamplingConfig& sampling, std::vector<Rng>& rngs,
-                 torch::Tensor tokens) {
+void pick_tokens(const torch::Tensor& logits, const SamplingConfig& sampling,
+                 std::vector<Rng>& rngs, torch::Tensor tokens) {
   const auto rows = logits.contiguous();
   const auto vocabulary = rows.size(1);
   at::parallel_for(0, rows.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row)
-      tokens.data_ptr<std::int64_t>()[row] =
-          pick_token({rows.data_ptr<float>() + row * vocabulary, static_cast<std::size_t>(vocabulary)},
-                     sampling, rngs[static_cast<std::size_t>(row)].uniform());
+      tokens.data_ptr<std::int64_t>()[row] = pick_token(
+          {rows.data_ptr<float>() + row * vocabulary, static_cast<std::size_t>(vocabulary)},
+          sampling, rngs[static_cast<std::size_t>(row)].uniform());
   });
 }
 
@@ -39,16 +39,18 @@ torch::Tensor sample_batch(Transformer& model, const SampleRequest& request, std
   std::vector<Rng> rngs;
   for (std::int64_t image = first; image < first + count; ++image)
     rngs.emplace_back(mix({request.seed, static_cast<std::uint64_t>(image)}));
-  auto inputs = torch::tensor(torch::ArrayRef(request.labels).slice(static_cast<std::size_t>(first),
-                                                                    static_cast<std::size_t>(count)));
+  auto inputs =
+      torch::tensor(torch::ArrayRef(request.labels)
+                        .slice(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
   auto cache = model->make_cache(guided ? 2 * count : count);
   std::vector<torch::Tensor> columns;
   for (int position = 0; position < model->shape().positions(); ++position) {
     stop_if_interrupted();
     torch::Tensor unguided;
-    if (guided) unguided = position == 0 ? torch::full_like(inputs, model->shape().classes) : inputs;
-    const auto logits = guided_logits(model, inputs.to(device), guided ? unguided.to(device) : unguided,
-                                      cache, request.cfg);
+    if (guided)
+      unguided = position == 0 ? torch::full_like(inputs, model->shape().classes) : inputs;
+    const auto logits = guided_logits(model, inputs.to(device),
+                                      guided ? unguided.to(device) : unguided, cache, request.cfg);
     inputs = torch::empty({count}, torch::kInt64);
     pick_tokens(logits, request, rngs, inputs);
     columns.push_back(inputs);
@@ -66,7 +68,8 @@ torch::Tensor sample_tokens(Transformer& model, bool bf16, const SampleRequest& 
   model->eval();
   const Autocast autocast(bf16, model->parameters().front().device());
   const auto images = static_cast<std::int64_t>(request.labels.size());
-  std::vector<torch::Tensor> batches = {torch::empty({0, model->shape().positions()}, torch::kInt64)};
+  std::vector<torch::Tensor> batches = {
+      torch::empty({0, model->shape().positions()}, torch::kInt64)};
   for (std::int64_t first = 0; first < images; first += request.batch) {
     const auto count = std::min<std::int64_t>(request.batch, images - first);
     batches.push_back(sample_batch(model, request, first, count));

@@ -8,7 +8,8 @@
 namespace tessera {
 namespace {
 
-constexpr GeneratorShape kShape = {.vocabulary = 8, .classes = 3, .grid_rows = 2, .grid_columns = 3};
+constexpr GeneratorShape kShape = {
+    .vocabulary = 8, .classes = 3, .grid_rows = 2, .grid_columns = 3};
 
 Transformer random_model() {
   torch::manual_seed(1);
@@ -21,7 +22,8 @@ Transformer random_model() {
 
 SampleRequest request_of(std::size_t images) {
   SampleRequest request;
-  for (std::size_t i = 0; i < images; ++i) request.labels.push_back(static_cast<std::int64_t>(i % 3));
+  for (std::size_t i = 0; i < images; ++i)
+    request.labels.push_back(static_cast<std::int64_t>(i % 3));
   request.seed = 5;
   return request;
 }
@@ -57,9 +59,11 @@ TEST(Sampler, FirstTokensFollowTheModelsDistribution) {
   const auto first = sample_tokens(model, false, request).select(1, 0);
   const auto counts = torch::bincount(first, {}, kShape.vocabulary).to(torch::kFloat64);
   const auto tokens = torch::zeros({1, kShape.positions()}, torch::kInt64);
-  const auto expected = 6000 * model(torch::tensor({1}), tokens)[0][0].to(torch::kFloat64).softmax(0);
+  const auto expected =
+      6000 * model(torch::tensor({1}), tokens)[0][0].to(torch::kFloat64).softmax(0);
   const double statistic = ((counts - expected).square() / expected).sum().item<double>();
-  EXPECT_LT(statistic, 24.32);  // exceeded once in 1,000 with 7 degrees of freedom; the seed is fixed
+  EXPECT_LT(statistic,
+            24.32);  // exceeded once in 1,000 with 7 degrees of freedom; the seed is fixed
 }
 
 TEST(Sampler, GuidanceOfScaleOneIsNone) {
@@ -97,7 +101,8 @@ TEST(Classes, AreNamesOrNumbersOrAll) {
   const std::vector<std::string> names = {"cat", "dog", "0"};
   EXPECT_EQ(parse_classes("all", names), (std::vector<std::int64_t>{0, 1, 2}));
   EXPECT_EQ(parse_classes("dog,0,1,dog", names), (std::vector<std::int64_t>{1, 2, 1, 1}));
-  for (const char* bad : {"", "3", "-1", "dgo", "1x"}) EXPECT_THROW(parse_classes(bad, names), Error) << bad;
+  for (const char* bad : {"", "3", "-1", "dgo", "1x"})
+    EXPECT_THROW(parse_classes(bad, names), Error) << bad;
   try {
     parse_classes("dgo", names);
   } catch (const Error& error) {

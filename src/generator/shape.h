@@ -1,4 +1,5 @@
-// generator/ is stage 2: LlamaGen's autoregressive transformer, its trainer, its sampler and what they measure.
+// generator/ is stage 2: LlamaGen's autoregressive transformer, its trainer, its sampler and what
+// they measure.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@ struct GeneratorShape {
   int positions() const { return grid_rows * grid_columns; }
 };
 
-/// Sets layers, heads, dim and ffn_multiple to LlamaGen's B, L, XL, XXL or 3B. Throws Error for another name.
+/// Sets layers, heads, dim and ffn_multiple to LlamaGen's B, L, XL, XXL or 3B. Throws Error for
+/// another name.
 void apply_preset(GeneratorConfig& config, const std::string& preset);
 
 /// Numbers that training learns, counted from the configuration alone.

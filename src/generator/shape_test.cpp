@@ -8,14 +8,17 @@
 namespace tessera {
 namespace {
 
-constexpr GeneratorShape kImageNet = {.vocabulary = 16384, .classes = 1000, .grid_rows = 16, .grid_columns = 16};
+constexpr GeneratorShape kImageNet = {
+    .vocabulary = 16384, .classes = 1000, .grid_rows = 16, .grid_columns = 16};
 
 TEST(Shape, PresetsHaveThePublishedParameterCounts) {
-  for (const auto& [name, millions] : {std::pair{"B", 110.9}, {"L", 342.9}, {"XL", 774.7}, {"XXL", 1411.0}, {"3B", 3097.0}}) {
+  for (const auto& [name, millions] :
+       {std::pair{"B", 110.9}, {"L", 342.9}, {"XL", 774.7}, {"XXL", 1411.0}, {"3B", 3097.0}}) {
     GeneratorConfig config{.qk_norm = false};
     apply_preset(config, name);
     const double digit = millions > 1000 ? 0.5 : 0.05;  // as precisely as they are published
-    EXPECT_NEAR(static_cast<double>(count_parameters(config, kImageNet)) * 1e-6, millions, digit) << name;
+    EXPECT_NEAR(static_cast<double>(count_parameters(config, kImageNet)) * 1e-6, millions, digit)
+        << name;
   }
   GeneratorConfig config;
   EXPECT_THROW(apply_preset(config, "M"), Error);

@@ -36,7 +36,8 @@ std::vector<SequenceId> evenly_spread(const std::vector<SequenceId>& sequences, 
 
 std::size_t batch_for(std::int64_t positions, std::int64_t vocabulary) {
   constexpr std::int64_t kLogits = 1 << 26;
-  return static_cast<std::size_t>(std::clamp<std::int64_t>(kLogits / (positions * vocabulary), 1, 256));
+  return static_cast<std::size_t>(
+      std::clamp<std::int64_t>(kLogits / (positions * vocabulary), 1, 256));
 }
 
 }  // namespace tessera

@@ -29,7 +29,8 @@ std::vector<SequenceId> all_sequences(const TokenFile& file);
 /// At most `limit` of `sequences`, evenly spread.
 std::vector<SequenceId> evenly_spread(const std::vector<SequenceId>& sequences, std::size_t limit);
 
-/// Sequences to take at once when each costs `positions` x `vocabulary` logits: bounded memory, at most 256.
+/// Sequences to take at once when each costs `positions` x `vocabulary` logits: bounded memory, at
+/// most 256.
 std::size_t batch_for(std::int64_t positions, std::int64_t vocabulary);
 
 }  // namespace tessera

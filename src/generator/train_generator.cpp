@@ -23,8 +23,9 @@ Recipe recipe_of(const TrainGeneratorOptions& options) {
 void check_valid_tokens(const TokenFile& valid, const TokenFile& train) {
   require_same_tokenizer(valid.tokenizer_hash(), train.tokenizer_hash(), valid.path());
   if (valid.class_names() != train.class_names())
-    throw FileError(valid.path(), "classes", nlohmann::json(valid.class_names()).dump(),
-                    "those of " + train.path().string() + ", " + nlohmann::json(train.class_names()).dump());
+    throw FileError(
+        valid.path(), "classes", nlohmann::json(valid.class_names()).dump(),
+        "those of " + train.path().string() + ", " + nlohmann::json(train.class_names()).dump());
   if (valid.images() == 0) throw FileError(valid.path(), "holds no tokens");
 }
 
@@ -83,7 +84,8 @@ nlohmann::json train_generator(const TrainGeneratorOptions& options) {
                                        .items_per_step = config.batch_size});
   const double sequences = static_cast<double>(config.steps) * config.batch_size;
   result["parameters"] = count_parameters(recipe.generator, trainer.shape());
-  result["training_flops"] = 3 * forward_flops(recipe.generator, trainer.shape()).total() * sequences;
+  result["training_flops"] =
+      3 * forward_flops(recipe.generator, trainer.shape()).total() * sequences;
   result["flops"] = flops_json(recipe.generator, trainer.shape());
   result["train_images"] = images;
   result["tokenizer"] = tokenizer;

@@ -12,15 +12,16 @@ struct TrainGeneratorOptions : RunOptions {
   std::string recipe;                  ///< path of a TOML recipe
   std::vector<std::string> overrides;  ///< "table.key=value"
   std::string tokens;                  ///< token file to learn
-  std::string valid_tokens;            ///< held-out tokens; empty: data.valid_fraction of `tokens` is held out
-  std::string preset;                  ///< LlamaGen's "B" .. "3B" instead of the recipe's shape; empty keeps it
-  std::string out;                     ///< model folder to write
-  int steps = 0;                       ///< instead of the recipe's; 0 keeps it
+  std::string
+      valid_tokens;    ///< held-out tokens; empty: data.valid_fraction of `tokens` is held out
+  std::string preset;  ///< LlamaGen's "B" .. "3B" instead of the recipe's shape; empty keeps it
+  std::string out;     ///< model folder to write
+  int steps = 0;       ///< instead of the recipe's; 0 keeps it
   bool resume = false;
 };
 
-/// Stage 2. Returns the last validation, steps, seconds, FLOPs, parameters and hashes. Throws Error on bad input, such as
-/// validation tokens of another tokenizer.
+/// Stage 2. Returns the last validation, steps, seconds, FLOPs, parameters and hashes. Throws Error
+/// on bad input, such as validation tokens of another tokenizer.
 nlohmann::json train_generator(const TrainGeneratorOptions& options);
 
 }  // namespace tessera

@@ -15,7 +15,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 Dropouts dropouts_of(const GeneratorTrainingConfig& config) {
-  return {.token = config.token_dropout, .residual = config.residual_dropout, .ffn = config.ffn_dropout};
+  return {.token = config.token_dropout,
+          .residual = config.residual_dropout,
+          .ffn = config.ffn_dropout};
 }
 
 AdamWOptions adamw_of(const GeneratorTrainingConfig& config) {
@@ -38,8 +40,8 @@ GeneratorTrainer::GeneratorTrainer(const Recipe& recipe, Inputs inputs, std::uin
       seed_(seed),
       device_(device),
       bf16_(uses_bf16(recipe.generator_training.precision, device)),
-      model_((torch::manual_seed(seed),
-              Transformer(recipe.generator, shape_of(inputs_.train), dropouts_of(recipe.generator_training)))),
+      model_((torch::manual_seed(seed), Transformer(recipe.generator, shape_of(inputs_.train),
+                                                    dropouts_of(recipe.generator_training)))),
       optimizer_((model_->to(device), *model_), adamw_of(recipe.generator_training)),
       reported_(Clock::now()) {
   TESSERA_CHECK(!inputs_.train_images.empty());
@@ -65,18 +67,21 @@ Progress::Values GeneratorTrainer::step(std::int64_t step, bool report) {
   const auto& config = recipe_.generator_training;
   return {{"nats_per_token", loss.item<double>()},
           {"gradient_norm", gradient_norm},
-          {"learning_rate", learning_rate_at(step, config.steps, config.learning_rate, config.warmup_steps,
-                                             config.decay_fraction, config.schedule)},
+          {"learning_rate",
+           learning_rate_at(step, config.steps, config.learning_rate, config.warmup_steps,
+                            config.decay_fraction, config.schedule)},
           {"sequences_per_second", steps * config.batch_size / seconds}};
 }
 
-// Which sequences a step sees depends on the seed and the step alone, and so does each one's crop and dropped class.
+// Which sequences a step sees depends on the seed and the step alone, and so does each one's crop
+// and dropped class.
 TokenBatch GeneratorTrainer::draw_batch(std::int64_t step) {
   const auto& config = recipe_.generator_training;
   const auto images = static_cast<std::int64_t>(inputs_.train_images.size());
   std::vector<SequenceId> sequences;
   std::vector<bool> dropped;
-  for (std::int64_t visit = step * config.batch_size; visit < (step + 1) * config.batch_size; ++visit) {
+  for (std::int64_t visit = step * config.batch_size; visit < (step + 1) * config.batch_size;
+       ++visit) {
     const auto image = epoch_order(visit / images)[static_cast<std::size_t>(visit % images)];
     Rng rng(mix({seed_, static_cast<std::uint64_t>(visit), 0x5e90e2ce}));
     const auto crop = rng.below(static_cast<std::uint64_t>(inputs_.train.crops()));
@@ -112,7 +117,9 @@ double GeneratorTrainer::update_weights(std::int64_t step) {
 nlohmann::json GeneratorTrainer::validate() {
   if (inputs_.valid_sequences.empty()) return nlohmann::json::object();
   const auto limit = static_cast<std::size_t>(recipe_.generator_training.valid_images);
-  return measure_likelihood(model_, inputs_.valid, evenly_spread(inputs_.valid_sequences, limit), bf16_).json();
+  return measure_likelihood(model_, inputs_.valid, evenly_spread(inputs_.valid_sequences, limit),
+                            bf16_)
+      .json();
 }
 
 TensorMap GeneratorTrainer::state() const {

@@ -11,15 +11,16 @@
 
 namespace tessera {
 
-/// Trains stage 2: the negative log-likelihood of each token given its class and the tokens before it.
+/// Trains stage 2: the negative log-likelihood of each token given its class and the tokens before
+/// it.
 class GeneratorTrainer : public Trainer {
  public:
   struct Inputs {
     TokenFile train;
-    std::vector<std::int64_t> train_images;  ///< of `train`, at least one
-    TokenFile valid;                         ///< may be the same file
-    std::vector<SequenceId> valid_sequences; ///< may be empty
-    std::string tokens_hash;                 ///< of the training tokens, for the model folder
+    std::vector<std::int64_t> train_images;   ///< of `train`, at least one
+    TokenFile valid;                          ///< may be the same file
+    std::vector<SequenceId> valid_sequences;  ///< may be empty
+    std::string tokens_hash;                  ///< of the training tokens, for the model folder
   };
   GeneratorTrainer(const Recipe& recipe, Inputs inputs, std::uint64_t seed, torch::Device device);
 

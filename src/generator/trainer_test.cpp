@@ -21,11 +21,13 @@ GeneratorTrainer::Inputs inputs_of(const fs::path& tokens) {
   GeneratorTrainer::Inputs inputs;
   inputs.train = inputs.valid = TokenFile::open(tokens);
   for (std::int64_t image = 0; image < inputs.train.images(); ++image)
-    (image % 5 ? inputs.train_images.push_back(image) : inputs.valid_sequences.push_back({image, 0}));
+    (image % 5 ? inputs.train_images.push_back(image)
+               : inputs.valid_sequences.push_back({image, 0}));
   return inputs;
 }
 
-fs::path write_tiny_tokens(const fs::path& folder, const std::string& hash = kTokenizer, int images = 50) {
+fs::path write_tiny_tokens(const fs::path& folder, const std::string& hash = kTokenizer,
+                           int images = 50) {
   const auto path = folder / ("tokens" + hash.substr(0, 1) + ".safetensors");
   write_tokens(path, tiny_tokens(images, 4, hash));
   return path;
@@ -37,18 +39,27 @@ fs::path write_recipe(const fs::path& folder) {
   const auto json = to_json(tiny_recipe());
   for (const char* table : {"generator", "generator_training"}) {
     toml << "[" << table << "]\n";
-    for (const auto& [key, value] : json[table].items()) toml << key << " = " << value.dump() << "\n";
+    for (const auto& [key, value] : json[table].items())
+      toml << key << " = " << value.dump() << "\n";
   }
   return folder / "tiny.toml";
 }
 
-nlohmann::json run(const fs::path& tokens, const fs::path& out, std::int64_t steps, bool resume = false) {
+nlohmann::json run(const fs::path& tokens, const fs::path& out, std::int64_t steps,
+                   bool resume = false) {
   const auto recipe = tiny_recipe();
   GeneratorTrainer trainer(recipe, inputs_of(tokens), 9, torch::kCPU);
   const auto& config = recipe.generator_training;
-  return run_training(trainer, {.stage = "generator", .folder = out, .settings = to_json(recipe), .resume = resume,
-                                .quiet = true, .seed = 9, .steps = steps, .log_every = config.log_every,
-                                .valid_every = config.valid_every, .checkpoint_every = config.checkpoint_every});
+  return run_training(trainer, {.stage = "generator",
+                                .folder = out,
+                                .settings = to_json(recipe),
+                                .resume = resume,
+                                .quiet = true,
+                                .seed = 9,
+                                .steps = steps,
+                                .log_every = config.log_every,
+                                .valid_every = config.valid_every,
+                                .checkpoint_every = config.checkpoint_every});
 }
 
 TEST(GeneratorTrainer, AResumedRunIsTheRunThatWasNeverStopped) {
@@ -57,8 +68,10 @@ TEST(GeneratorTrainer, AResumedRunIsTheRunThatWasNeverStopped) {
   run(tokens, folder / "whole", 8);
   run(tokens, folder / "halves", 4);
   run(tokens, folder / "halves", 8, true);
-  const auto whole = read_tensors(SafetensorsFile::open(folder / "whole/training/checkpoint.safetensors"));
-  const auto halves = read_tensors(SafetensorsFile::open(folder / "halves/training/checkpoint.safetensors"));
+  const auto whole =
+      read_tensors(SafetensorsFile::open(folder / "whole/training/checkpoint.safetensors"));
+  const auto halves =
+      read_tensors(SafetensorsFile::open(folder / "halves/training/checkpoint.safetensors"));
   ASSERT_EQ(whole.size(), halves.size());
   for (const auto& [name, tensor] : whole) EXPECT_TRUE(tensor.equal(halves.at(name))) << name;
 }
@@ -68,11 +81,13 @@ TEST(GeneratorTrainer, LearnsWhatIsToBeLearnt) {
   auto recipe = tiny_recipe();
   recipe.generator_training.steps = 300;
   recipe.generator_training.batch_size = 32;
-  GeneratorTrainer trainer(recipe, inputs_of(write_tiny_tokens(folder, kTokenizer, 400)), 1, torch::kCPU);
+  GeneratorTrainer trainer(recipe, inputs_of(write_tiny_tokens(folder, kTokenizer, 400)), 1,
+                           torch::kCPU);
   EXPECT_NEAR(trainer.validate()["nats_per_token"].get<double>(), std::log(12.0), 1e-5);
   for (int step = 0; step < 300; ++step) trainer.step(step, false);
   const auto valid = trainer.validate();
-  // A token is the likely one with probability 0.9 + 0.1 / 12, any other with 0.1 / 12: 0.476 nats at best.
+  // A token is the likely one with probability 0.9 + 0.1 / 12, any other with 0.1 / 12: 0.476 nats
+  // at best.
   EXPECT_LT(valid["nats_per_token"].get<double>(), 0.8);
   EXPECT_GT(valid["predictability"].get<double>(), 1.0);
   EXPECT_EQ(valid["by_position"].size(), 6u);
@@ -86,7 +101,8 @@ TEST(GeneratorTrainer, TheModelFolderLoadsAsTheSameModel) {
   EXPECT_EQ(generator.tokenizer_hash(), kTokenizer);
   EXPECT_EQ(generator.config().class_names, (std::vector<std::string>{"cat", "dog", "fish"}));
   const auto inputs = inputs_of(tokens);
-  const auto likelihood = measure_likelihood(generator.model(), inputs.valid, inputs.valid_sequences, false);
+  const auto likelihood =
+      measure_likelihood(generator.model(), inputs.valid, inputs.valid_sequences, false);
   EXPECT_EQ(likelihood.nats_per_token(), result["valid"]["nats_per_token"].get<double>());
 }
 
@@ -94,7 +110,8 @@ TEST(GeneratorTrainer, DamagedModelFoldersAreRefused) {
   const auto folder = test_folder("damaged");
   run(write_tiny_tokens(folder), folder / "model", 4);
   const auto config = read_json(folder / "model/config.json");
-  for (const char* field : {"/extra/vocabulary", "/extra/grid", "/extra/tokenizer", "/recipe/generator/layers", "/classes"}) {
+  for (const char* field : {"/extra/vocabulary", "/extra/grid", "/extra/tokenizer",
+                            "/recipe/generator/layers", "/classes"}) {
     auto damaged = config;
     damaged[nlohmann::json::json_pointer(field)] = 1000000;
     write_json(folder / "model/config.json", damaged);
@@ -146,7 +163,8 @@ TEST(Likelihood, OfAFreshModelIsTheLogarithmOfTheVocabulary) {
   EXPECT_NEAR(likelihood.bits_per_image(), 6 * std::log2(12.0), 1e-5);
   EXPECT_EQ(likelihood.sequences, 100);
   std::vector<double> counts(12);
-  for (const auto code : tiny_tokens(50, 4, kTokenizer).codes) counts[static_cast<std::size_t>(code)] += 1.0 / 600;
+  for (const auto code : tiny_tokens(50, 4, kTokenizer).codes)
+    counts[static_cast<std::size_t>(code)] += 1.0 / 600;
   double entropy = 0;
   for (const double share : counts)
     if (share > 0) entropy -= share * std::log(share);

@@ -79,7 +79,8 @@ Subject generator_subject(const GeneratorConfig& config, const GeneratorTraining
   const auto codes = torch::randint(shape.vocabulary, {batch, shape.positions()}, integers);
   const auto classes = torch::randint(shape.classes, {batch}, integers);
   const auto loss = [=]() mutable {
-    return cross_entropy(transformer->forward(classes, codes).flatten(0, 1), codes.flatten()).mean();
+    return cross_entropy(transformer->forward(classes, codes).flatten(0, 1), codes.flatten())
+        .mean();
   };
   return {model, loss, training.precision, batch, 3 * forward_flops(config, shape).total()};
 }

@@ -18,8 +18,9 @@ struct DataConfig {
 
   void visit(auto&& field) {
     field("image_size", image_size, "pixels per side of the square images a model sees");
-    field("crop_scale", crop_scale,
-          "training images are resized to image_size x this, then a random crop is taken; 1 is none");
+    field(
+        "crop_scale", crop_scale,
+        "training images are resized to image_size x this, then a random crop is taken; 1 is none");
     field("flip", flip, "mirror training images left to right with probability 1/2");
     field("valid_fraction", valid_fraction,
           "share of the images that --split valid holds out, chosen by a hash of their position");

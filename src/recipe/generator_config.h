@@ -18,7 +18,8 @@ struct GeneratorConfig {
     field("layers", layers, "transformer blocks");
     field("heads", heads, "attention heads; dim / heads must be a multiple of 4");
     field("dim", dim, "channels");
-    field("ffn_multiple", ffn_multiple, "the feed-forward width, 8/3 of dim, is rounded up to a multiple of this");
+    field("ffn_multiple", ffn_multiple,
+          "the feed-forward width, 8/3 of dim, is rounded up to a multiple of this");
     field("qk_norm", qk_norm, "normalise queries and keys (the paper); off is LlamaGen's own form");
     field("rope_base", rope_base, "base of the rotary position angles");
     field("norm_epsilon", norm_epsilon, "added to the mean square in RMSNorm");
@@ -60,7 +61,8 @@ struct GeneratorTrainingConfig {
     field("beta1", beta1, "AdamW's first moment");
     field("beta2", beta2, "AdamW's second moment");
     field("weight_decay", weight_decay, "on tensors of two and more dimensions only");
-    field("schedule", schedule, "after warm-up: constant with a linear decay at the end, or cosine");
+    field("schedule", schedule,
+          "after warm-up: constant with a linear decay at the end, or cosine");
     field("warmup_steps", warmup_steps, "steps in which the rate rises linearly");
     field("decay_fraction", decay_fraction,
           "constant: last share of the steps, in which the rate falls linearly to 0");
@@ -74,7 +76,8 @@ struct GeneratorTrainingConfig {
     field("valid_every", valid_every, "steps between measurements on held-out tokens");
     field("valid_images", valid_images, "held-out sequences measured each time, at most");
     field("checkpoint_every", checkpoint_every, "steps between checkpoints");
-    field("precision", precision, "auto is bf16 autocast where the processor has bf16 dot products");
+    field("precision", precision,
+          "auto is bf16 autocast where the processor has bf16 dot products");
   }
   void validate() const;
 };

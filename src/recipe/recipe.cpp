@@ -159,7 +159,8 @@ std::string recipe_reference() {
   std::string text;
   Recipe recipe;
   recipe.visit([&](const char* table, auto& settings, const char* purpose) {
-    text += std::string("## [") + table + "]\n\n" + purpose + "\n\n| key | default | meaning |\n|---|---|---|\n";
+    text += std::string("## [") + table + "]\n\n" + purpose +
+            "\n\n| key | default | meaning |\n|---|---|---|\n";
     settings.visit([&](const char* key, auto& value, const char* meaning) {
       text += std::string("| `") + key + "` | `" + to_json(value).dump() + "` | " + meaning;
       if constexpr (Choice<std::decay_t<decltype(value)>>) {

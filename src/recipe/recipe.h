@@ -1,4 +1,5 @@
-// recipe/ holds every setting of both stages as plain structs, one file a table; nothing here needs LibTorch.
+// recipe/ holds every setting of both stages as plain structs, one file a table; nothing here needs
+// LibTorch.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -11,7 +12,8 @@
 
 namespace tessera {
 
-/// Everything that defines a data set's two models. In TOML one table per member; docs/formats/recipe.md lists every key.
+/// Everything that defines a data set's two models. In TOML one table per member;
+/// docs/formats/recipe.md lists every key.
 struct Recipe {
   DataConfig data;
   TokenizerConfig tokenizer;

@@ -59,12 +59,14 @@ struct RegularizerConfig {
   void visit(auto&& field) {
     field("weight", weight, "factor of the next-latent loss; 0 trains the plain tokenizer");
     field("input", input,
-          "what the causal transformer reads: continuous latents (the paper) or straight-through quantized ones");
+          "what the causal transformer reads: continuous latents (the paper) or straight-through "
+          "quantized ones");
     field("detach_target", detach_target, "stop the gradient through the predicted latent");
     field("variance_normalised", variance_normalised,
           "divide the loss by the latents' own variance, so that it cannot fall by bunching them");
     field("start_step", start_step, "first step at which the weight rises from 0");
-    field("anneal_steps", anneal_steps, "steps in which the weight rises smoothly to its full value");
+    field("anneal_steps", anneal_steps,
+          "steps in which the weight rises smoothly to its full value");
     field("depth", depth, "layers of the causal transformer");
     field("width", width, "channels of the causal transformer");
     field("heads", heads, "attention heads of the causal transformer");
@@ -115,7 +117,8 @@ struct TokenizerTrainingConfig {
     field("beta2", beta2, "AdamW's second moment");
     field("weight_decay", weight_decay, "on matrices and convolutions only");
     field("warmup_steps", warmup_steps, "steps in which the rate rises linearly");
-    field("decay_fraction", decay_fraction, "last share of the steps, in which the rate falls linearly to 0");
+    field("decay_fraction", decay_fraction,
+          "last share of the steps, in which the rate falls linearly to 0");
     field("clip_norm", clip_norm, "gradients are scaled down to this norm");
     field("l1_weight", l1_weight, "mean absolute pixel error, pixels in [-1, 1]");
     field("l2_weight", l2_weight, "mean squared pixel error");
@@ -123,15 +126,18 @@ struct TokenizerTrainingConfig {
           "distance in the features of --features DIR; without such a folder it must be 0");
     field("codebook_weight", codebook_weight, "pulls codes towards latents");
     field("commitment_weight", commitment_weight, "pulls latents towards codes (beta of VQ-VAE)");
-    field("revive_every", revive_every, "steps between moves of unused codes onto latents; 0 is never");
+    field("revive_every", revive_every,
+          "steps between moves of unused codes onto latents; 0 is never");
     field("revive_until", revive_until, "share of the steps after which codes are left alone");
     field("decoder_only_fraction", decoder_only_fraction,
-          "last share of the steps, in which encoder and codebook are frozen and the decoder is finished alone");
+          "last share of the steps, in which encoder and codebook are frozen and the decoder is "
+          "finished alone");
     field("log_every", log_every, "steps between lines of metrics.jsonl");
     field("valid_every", valid_every, "steps between measurements on held-out images");
     field("valid_images", valid_images, "held-out images measured each time, at most");
     field("checkpoint_every", checkpoint_every, "steps between checkpoints");
-    field("precision", precision, "auto is bf16 autocast where the processor has bf16 dot products");
+    field("precision", precision,
+          "auto is bf16 autocast where the processor has bf16 dot products");
   }
   void validate() const;
 };

@@ -28,11 +28,20 @@ NpyCodes read_npy_codes(const fs::path& path, int codebook_size) {
   NpyCodes codes{file.shape()[0], file.shape()[1], {}};
   codes.values.resize(file.bytes().size() / size_of(file.type()));
   switch (file.type()) {
-    case DType::U8: read_values<std::uint8_t>(file, codebook_size, codes.values); break;
-    case DType::U16: read_values<std::uint16_t>(file, codebook_size, codes.values); break;
-    case DType::I32: read_values<std::int32_t>(file, codebook_size, codes.values); break;
-    case DType::I64: read_values<std::int64_t>(file, codebook_size, codes.values); break;
-    default: throw FileError(path, "type", name_of(file.type()), "whole numbers");
+    case DType::U8:
+      read_values<std::uint8_t>(file, codebook_size, codes.values);
+      break;
+    case DType::U16:
+      read_values<std::uint16_t>(file, codebook_size, codes.values);
+      break;
+    case DType::I32:
+      read_values<std::int32_t>(file, codebook_size, codes.values);
+      break;
+    case DType::I64:
+      read_values<std::int64_t>(file, codebook_size, codes.values);
+      break;
+    default:
+      throw FileError(path, "type", name_of(file.type()), "whole numbers");
   }
   return codes;
 }

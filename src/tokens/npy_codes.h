@@ -13,8 +13,8 @@ struct NpyCodes {
   std::vector<std::int64_t> values;
 };
 
-/// Reads a .npy of whole numbers (uint8, uint16, int32 or int64) of shape [N, T]. Throws FileError for another type or shape,
-/// or a code outside 0 .. codebook_size - 1.
+/// Reads a .npy of whole numbers (uint8, uint16, int32 or int64) of shape [N, T]. Throws FileError
+/// for another type or shape, or a code outside 0 .. codebook_size - 1.
 NpyCodes read_npy_codes(const fs::path& path, int codebook_size);
 
 }  // namespace tessera

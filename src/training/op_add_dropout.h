@@ -4,8 +4,9 @@
 
 namespace tessera {
 
-/// x + dropout(branch): each element of `branch` is zeroed with probability `drop`, the others grow by 1 / (1 - drop). x is
-/// float32; branch has its shape and may be bf16. One differentiable op, its random numbers from LibTorch's generator.
+/// x + dropout(branch): each element of `branch` is zeroed with probability `drop`, the others grow
+/// by 1 / (1 - drop). x is float32; branch has its shape and may be bf16. One differentiable op,
+/// its random numbers from LibTorch's generator.
 torch::Tensor add_dropout(const torch::Tensor& x, const torch::Tensor& branch, double drop);
 
 /// dropout(x) alone.
