@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/settings.h"
 #include "base/version.h"
 #include "cli/command.h"
 
@@ -12,10 +13,27 @@ constexpr int kExitBadInput = 2;
 constexpr int kExitFault = 1;
 constexpr int kExitInterrupted = 130;
 
-// CLI11 explains bad usage over several lines; the contract is one.
+// The command whose subcommand was to come, once the words before it have been understood.
+const CLI::App& innermost(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  return chosen.empty() ? app : innermost(*chosen.front());
+}
+
+// CLI11 explains bad usage over several lines; the contract is one. It also says that a command is
+// missing where the command was misspelt.
 int report_usage(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-  std::fprintf(stderr, "tessera: %s (see tessera --help)\n", error.what());
+  const auto& command = innermost(app);
+  const auto unknown = app.remaining(true);
+  std::vector<std::string> names;
+  for (const auto* sub : command.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(sub->get_name());
+  if (!names.empty() && !unknown.empty()) {
+    std::fprintf(stderr, "tessera: unknown command '%s', did you mean '%s'? (see tessera --help)\n",
+                 unknown.front().c_str(), tessera::nearest_name(unknown.front(), names).c_str());
+  } else {
+    std::fprintf(stderr, "tessera: %s (see tessera --help)\n", error.what());
+  }
   return kExitBadInput;
 }
 
