@@ -156,14 +156,14 @@ TEST(Decoding, DamagedBytesNeverCrash) {
       png_of_rows(3, {{0, 1, 2}},
                   {.colour_type = PNG_COLOR_TYPE_PALETTE, .palette = {{}, {}, {}}})};
   int refused = 0;
-  for (int i = 0; i < 3000; ++i) try {
+  for (int i = 0; i < 1500; ++i) try {
       const auto decoded = decode_image(mutated(sound[i % sound.size()], rng), "damaged");
       EXPECT_EQ(decoded.pixels.size(),
                 static_cast<std::size_t>(decoded.width) * decoded.height * 3);
     } catch (const FileError&) {
       ++refused;
     }
-  EXPECT_GT(refused, 1000);
+  EXPECT_GT(refused, 500);
 }
 
 TEST(Decoding, NamesTheFileThatIsNoImage) {
