@@ -35,8 +35,10 @@ nlohmann::json train_features(const TrainFeaturesOptions& options) {
   config.kind = "features";
   config.data = joined(options.data);
   config.made_by = made_by(options.seed);
-  if (!options.recipe.empty()) config.recipe = load_recipe(options.recipe);
   auto& data = config.recipe.data;
+  if (!options.recipe.empty()) data = load_recipe(options.recipe).data;
+  // Only [data] means something here; a tokenizer that halves nothing is valid at any image size.
+  config.recipe.tokenizer.multipliers = {1};
   if (options.image_size != 0) data.image_size = options.image_size;
   data.validate();
 
