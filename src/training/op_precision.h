@@ -7,8 +7,7 @@ namespace tessera {
 
 /// The type in which matrix products of `x` run now: bf16 under autocast, x's own type otherwise.
 inline torch::ScalarType product_type(const torch::Tensor& x) {
-  const bool autocast =
-      x.is_cuda() ? at::autocast::is_enabled() : at::autocast::is_cpu_enabled();
+  const bool autocast = x.is_cuda() ? at::autocast::is_enabled() : at::autocast::is_cpu_enabled();
   return autocast && x.scalar_type() != torch::kFloat64 ? torch::kBFloat16 : x.scalar_type();
 }
 
@@ -19,8 +18,7 @@ inline torch::ScalarType statistics_type(const torch::Tensor& x) {
 
 /// True where our own kernels run: on the CPU, in float32 or bf16.
 inline bool has_kernels(const torch::Tensor& x) {
-  return x.is_cpu() &&
-         (x.scalar_type() == torch::kFloat32 || x.scalar_type() == torch::kBFloat16);
+  return x.is_cpu() && (x.scalar_type() == torch::kFloat32 || x.scalar_type() == torch::kBFloat16);
 }
 
 }  // namespace tessera

@@ -11,7 +11,8 @@ torch::Tensor normalise_and_rotate(torch::Tensor x, const torch::Tensor& weight,
   if (weight.defined()) x = x * torch::rsqrt(x.square().mean(-1, true) + epsilon) * weight;
   const auto pairs = x.unflatten(-1, {x.size(-1) / 2, 2});
   const auto even = pairs.select(-1, 0), odd = pairs.select(-1, 1);  // [B, T, heads, D/2]
-  const auto cosine = rotation.select(-1, 0).unsqueeze(1), sine = rotation.select(-1, 1).unsqueeze(1);
+  const auto cosine = rotation.select(-1, 0).unsqueeze(1),
+             sine = rotation.select(-1, 1).unsqueeze(1);
   return torch::stack({even * cosine - odd * sine, odd * cosine + even * sine}, -1)
       .flatten(-2)
       .transpose(1, 2);
@@ -28,8 +29,7 @@ Heads split_heads(const torch::Tensor& qkv, const torch::Tensor& rotation, int h
     return normalise_and_rotate(part.to(type), weight, rotation.to(type), epsilon)
         .to(qkv.scalar_type());
   };
-  return {turned(parts[0], query_weight), turned(parts[1], key_weight),
-          parts[2].transpose(1, 2)};
+  return {turned(parts[0], query_weight), turned(parts[1], key_weight), parts[2].transpose(1, 2)};
 }
 
 }  // namespace tessera
