@@ -9,7 +9,7 @@ packages=(
   # LibTorch and the BLAS that makes its float32 fast (it only recommends one, and the reference one is 10x slower)
   libtorch-dev libopenblas0-pthread
   # libraries
-  libcli11-dev libtoml11-dev nlohmann-json3-dev libspdlog-dev libarchive-dev libhwy-dev libdnnl-dev
+  libcli11-dev libtoml11-dev nlohmann-json3-dev libarchive-dev libhwy-dev libdnnl-dev
   libjpeg-dev libpng-dev libexif-dev libssl-dev zlib1g-dev
   # to test and to check
   libgtest-dev libgmock-dev clang-format

@@ -10,7 +10,7 @@
 #include "base/version.h"
 #include "generator/classes.h"
 #include "generator/sampler.h"
-#include "image/image.h"
+#include "image/image_folder.h"
 #include "tokenizer/image_tensors.h"
 #include "tokenizer/tokenizer.h"
 #include "tokens/token_file.h"
@@ -27,8 +27,7 @@ void check_options(const SampleOptions& options) {
     throw Error("--count is " + std::to_string(options.count) + ", expected at least 1");
   if (options.out.empty() && options.out_dir.empty() && options.tokens_out.empty())
     throw Error("nothing to write: expected --out, --out-dir or --tokens-out");
-  if (!options.out_dir.empty() && fs::exists(options.out_dir) && !fs::is_empty(options.out_dir))
-    throw FileError(options.out_dir, "exists already and is not an empty folder");
+  if (!options.out_dir.empty()) ImageFolderWriter{options.out_dir};  // refuses before any work
 }
 
 SampleRequest request_of(const SampleOptions& options, const Generator& generator) {
@@ -46,25 +45,14 @@ SampleRequest request_of(const SampleOptions& options, const Generator& generato
   return request;
 }
 
-// A class name as a folder: "T-shirt/top" must not become two.
-std::string folder_name(std::string name) {
-  std::replace(name.begin(), name.end(), '/', '-');
-  return name;
-}
-
 void write_folders(const std::vector<Image>& images, const SampleRequest& request,
                    const std::vector<std::string>& class_names, const fs::path& out) {
-  const fs::path partial = out.string() + ".partial";
-  fs::remove_all(partial);
+  ImageFolderWriter writer(out);
   for (std::size_t i = 0; i < images.size(); ++i) {
     stop_if_interrupted();
-    auto number = std::to_string(i);
-    number.insert(0, 6 - std::min<std::size_t>(6, number.size()), '0');
-    const auto& name = class_names[static_cast<std::size_t>(request.labels[i])];
-    write_png(partial / folder_name(name) / (number + ".png"), images[i]);
+    writer.add(images[i], class_names[static_cast<std::size_t>(request.labels[i])]);
   }
-  fs::remove(out);
-  fs::rename(partial, out);
+  writer.finish();
 }
 
 void write_token_file(const torch::Tensor& codes, const SampleRequest& request,

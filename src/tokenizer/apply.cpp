@@ -8,10 +8,11 @@
 #include "base/version.h"
 #include "dataset/loader.h"
 #include "formats/npy.h"
-#include "image/image.h"
+#include "image/image_folder.h"
 #include "tokenizer/code_usage.h"
 #include "tokenizer/image_tensors.h"
 #include "tokenizer/tokenizer.h"
+#include "tokens/npy_codes.h"
 #include "tokens/token_file.h"
 #include "training/device.h"
 
@@ -87,32 +88,8 @@ Codes codes_of_token_file(const fs::path& path, const Tokenizer& tokenizer) {
 }
 
 Codes codes_of_npy(const fs::path& path, int codebook_size) {
-  const auto file = NpyFile::open(path);
-  if (file.shape().size() != 2) throw FileError(path, "shape", shape_text(file.shape()), "[N, T]");
-  const auto read = [&]<typename T>(T) {
-    auto codes = torch::empty({file.shape()[0], file.shape()[1]}, torch::kInt64);
-    for (std::int64_t i = 0; i < codes.numel(); ++i) {
-      T value;
-      std::memcpy(&value, file.bytes().data() + static_cast<std::size_t>(i) * sizeof(T), sizeof(T));
-      if (value < T{0} || static_cast<std::int64_t>(value) >= codebook_size)
-        throw FileError(path, "token " + std::to_string(i), std::to_string(value),
-                        "0 to " + std::to_string(codebook_size - 1));
-      codes.data_ptr<std::int64_t>()[i] = static_cast<std::int64_t>(value);
-    }
-    return codes;
-  };
-  switch (file.type()) {
-    case DType::U8:
-      return {read(std::uint8_t{}), {}, {}};
-    case DType::U16:
-      return {read(std::uint16_t{}), {}, {}};
-    case DType::I32:
-      return {read(std::int32_t{}), {}, {}};
-    case DType::I64:
-      return {read(std::int64_t{}), {}, {}};
-    default:
-      throw FileError(path, "type", name_of(file.type()), "whole numbers");
-  }
+  auto codes = read_npy_codes(path, codebook_size);
+  return {torch::tensor(codes.values, torch::kInt64).view({codes.rows, codes.columns}), {}, {}};
 }
 
 // Calls use(first index, images [B, 3, H, W] float32) for all codes, a batch at a time.
@@ -131,27 +108,20 @@ void decode_in_batches(Tokenizer& tokenizer, const torch::Tensor& codes,
 
 void write_images(Tokenizer& tokenizer, const Codes& codes, const DecodeOptions& options,
                   const torch::Device& device) {
-  if (fs::exists(options.out) && !fs::is_empty(options.out))
-    throw FileError(options.out, "exists already and is not an empty folder");
-  const fs::path partial = options.out + ".partial";
-  fs::remove_all(partial);
-  decode_in_batches(
-      tokenizer, codes.values, device, options.quiet,
-      [&](std::int64_t first, const torch::Tensor& images) {
-        const auto pictures = images_of(images);
-        for (std::size_t i = 0; i < pictures.size(); ++i) {
-          const auto index = static_cast<std::size_t>(first) + i;
-          auto name = std::to_string(index);
-          name.insert(0, 6 - std::min<std::size_t>(6, name.size()), '0');
-          const auto folder =
-              codes.labels.empty()
-                  ? partial
-                  : partial / codes.class_names[static_cast<std::size_t>(codes.labels[index])];
-          write_png(folder / (name + ".png"), pictures[i]);
-        }
-      });
-  fs::remove(options.out);
-  fs::rename(partial, options.out);
+  ImageFolderWriter writer(options.out);
+  decode_in_batches(tokenizer, codes.values, device, options.quiet,
+                    [&](std::int64_t first, const torch::Tensor& images) {
+                      for (auto index = static_cast<std::size_t>(first);
+                           const auto& picture : images_of(images)) {
+                        if (codes.labels.empty()) {
+                          writer.add(picture);
+                        } else {
+                          const auto label = static_cast<std::size_t>(codes.labels[index++]);
+                          writer.add(picture, codes.class_names[label]);
+                        }
+                      }
+                    });
+  writer.finish();
 }
 
 void write_raw(Tokenizer& tokenizer, const Codes& codes, const DecodeOptions& options,
