@@ -58,6 +58,15 @@ torch::Tensor sample_batch(Transformer& model, const SampleRequest& request, std
   return torch::stack(columns, 1);
 }
 
+// Images at a time: as asked, fewer if their keys and values would take more than 4 GB.
+std::int64_t batch_size(const Transformer& model, bool bf16, const SampleRequest& request) {
+  constexpr std::int64_t kCacheBytes = std::int64_t{4} << 30;
+  const std::int64_t rows = request.cfg != 1 ? 2 : 1, values_per_row = 2 * model->config().dim;
+  const std::int64_t image_bytes =
+      rows * values_per_row * model->config().layers * model->shape().positions() * (bf16 ? 2 : 4);
+  return std::clamp<std::int64_t>(kCacheBytes / image_bytes, 1, request.batch);
+}
+
 }  // namespace
 
 torch::Tensor sample_tokens(Transformer& model, bool bf16, const SampleRequest& request,
@@ -68,10 +77,11 @@ torch::Tensor sample_tokens(Transformer& model, bool bf16, const SampleRequest& 
   model->eval();
   const Autocast autocast(bf16, model->parameters().front().device());
   const auto images = static_cast<std::int64_t>(request.labels.size());
+  const auto batch = batch_size(model, bf16, request);
   std::vector<torch::Tensor> batches = {
       torch::empty({0, model->shape().positions()}, torch::kInt64)};
-  for (std::int64_t first = 0; first < images; first += request.batch) {
-    const auto count = std::min<std::int64_t>(request.batch, images - first);
+  for (std::int64_t first = 0; first < images; first += batch) {
+    const auto count = std::min(batch, images - first);
     batches.push_back(sample_batch(model, request, first, count));
     if (progress) progress(first + count);
   }

@@ -12,7 +12,8 @@ struct SampleRequest : SamplingConfig {
   std::vector<std::int64_t>
       labels;              ///< class of each image; the number of classes is the null class
   std::uint64_t seed = 0;  ///< image i draws from mix({seed, i}), whatever else is drawn
-  int batch = 256;         ///< images at a time
+  int batch =
+      256;  ///< images at a time, at most; fewer if their KV cache would take more than 4 GB
 };
 
 /// Codes [images, T] int64 on the CPU. With guidance (cfg other than 1) two rows are stepped per

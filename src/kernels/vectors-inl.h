@@ -67,6 +67,24 @@ HWY_INLINE void for_each_vector(std::size_t count, const Body& body) {
   for (; first < count; ++first) body(single, first);
 }
 
+// The sum of body(d, first) over [0, count), in float32 and in two chains per lane.
+template <class Body>
+HWY_INLINE float sum_over(std::size_t count, const Body& body) {
+  const hn::ScalableTag<float> wide;
+  const hn::CappedTag<float, 1> single;
+  const std::size_t lanes = hn::Lanes(wide);
+  auto even = hn::Zero(wide), odd = even;
+  std::size_t first = 0;
+  for (; first + 2 * lanes <= count; first += 2 * lanes) {
+    even = hn::Add(even, body(wide, first));
+    odd = hn::Add(odd, body(wide, first + lanes));
+  }
+  if (first + lanes <= count) even = hn::Add(even, body(wide, first)), first += lanes;
+  float sum = hn::GetLane(hn::SumOfLanes(wide, hn::Add(even, odd)));
+  for (; first < count; ++first) sum += hn::GetLane(body(single, first));
+  return sum;
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace tessera::kernels
 HWY_AFTER_NAMESPACE();
