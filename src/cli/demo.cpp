@@ -18,6 +18,8 @@ void add_demo(CLI::App& app) {
   command->add_option("--recipe", options->recipe, "TOML recipe; default is fashion-mnist's");
   command->add_option("--data", options->data, "training images");
   command->add_option("--held-out", options->held_out, "test images");
+  command->add_flag("--search", options->search,
+                    "measure on held-out training images: to choose settings by");
   command->add_option("--arm", options->arms,
                       "\"name: table.key=value ...\", repeated; default is plain and CRT");
   command->add_option("--features", options->features,

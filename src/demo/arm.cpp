@@ -46,8 +46,7 @@ class Arm {
                 [&] { return encode(options_.data, Split::train, "train", recipe_.data.flip); });
     stages_.run("encode-valid",
                 [&] { return encode(options_.data, Split::valid, "valid", false); });
-    stages_.run("encode-held-out",
-                [&] { return encode(options_.held_out, Split::all, "held-out", false); });
+    stages_.run("encode-held-out", [&] { return encode_held_out(); });
     results["generator"] = stages_.run("generator", [&] { return train_generator_stage(); });
     results["likelihood"] = stages_.run("likelihood", [&] { return likelihood(); });
     results["reconstruction"] = stages_.run("reconstruction", [&] { return reconstruction(); });
@@ -81,6 +80,11 @@ class Arm {
     return encode_images(encode);
   }
 
+  nlohmann::json encode_held_out() {
+    return options_.held_out.empty() ? encode(options_.data, Split::valid, "held-out", false)
+                                     : encode(options_.held_out, Split::all, "held-out", false);
+  }
+
   nlohmann::json train_generator_stage() {
     auto train = with_run_options<TrainGeneratorOptions>(options_);
     train.recipe = options_.recipe;
@@ -99,9 +103,16 @@ class Arm {
     return evaluate_likelihood(evaluate);
   }
 
+  std::shared_ptr<const ImageSet> valid_images() const {
+    return take_split(open_images(options_.data), Split::valid, recipe_.data);
+  }
+
+  std::shared_ptr<const ImageSet> held_out_images() const {
+    return options_.held_out.empty() ? valid_images() : open_images(options_.held_out);
+  }
+
   ImageBatches held_out_batches(const torch::Device& device) const {
-    return batches_of(std::shared_ptr<const ImageSet>(open_images(options_.held_out)), recipe_.data,
-                      device, options_.held_out_images);
+    return batches_of(held_out_images(), recipe_.data, device, options_.held_out_images);
   }
 
   nlohmann::json reconstruction() {
@@ -110,7 +121,8 @@ class Arm {
     const auto net = FeatureNet::load(options_.metric_features, device);
     auto show = with_run_options<ReconstructOptions>(options_);
     show.tokenizer = path("tokenizer");
-    show.data = options_.held_out;
+    show.data = options_.held_out.empty() ? options_.data : options_.held_out;
+    show.split = options_.held_out.empty() ? Split::valid : Split::all;
     show.out = path("reconstructions.png");
     show.count = kReconstructions;
     reconstruct_images(show);
@@ -140,9 +152,8 @@ class Arm {
   std::pair<double, nlohmann::json> choose_guidance(Generator& generator, Tokenizer& tokenizer,
                                                     const FeatureNet& net,
                                                     const torch::Device& device) const {
-    const auto valid = take_split(open_images(options_.data), Split::valid, recipe_.data);
     const GenerationReference reference(
-        net, batches_of(valid, recipe_.data, device, options_.held_out_images));
+        net, batches_of(valid_images(), recipe_.data, device, options_.held_out_images));
     auto tried = nlohmann::json::array();
     double best = options_.guidance.front(), best_distance = INFINITY;
     for (const double guidance : options_.guidance) {
@@ -196,8 +207,7 @@ class Arm {
     result["nearest_train"] =
         nearest_train(&net, batches_of(train, recipe_.data, device, options_.encoded_images),
                       decoded(tokenizer, codes.slice(0, 0, nearest), device),
-                      batches_of(std::shared_ptr<const ImageSet>(open_images(options_.held_out)),
-                                 recipe_.data, device, nearest));
+                      batches_of(held_out_images(), recipe_.data, device, nearest));
     return result;
   }
 

@@ -16,7 +16,8 @@ struct ArmOptions : RunOptions {
   std::vector<std::string> overrides;  ///< "table.key=value"
   std::vector<std::string>
       data;  ///< training images; data.valid_fraction of them chooses the guidance
-  std::vector<std::string> held_out;           ///< test images: measured once, at the end
+  std::vector<std::string> held_out;  ///< test images, measured once; empty: the held-out training
+                                      ///< images serve instead
   std::string loss_features, metric_features;  ///< folders of two different feature networks
   fs::path folder;                             ///< everything is written here
   int encoded_images = 0;     ///< training images the generator learns from; 0 is all

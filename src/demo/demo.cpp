@@ -79,7 +79,8 @@ nlohmann::json run_demo(const DemoOptions& options) {
   const nlohmann::json settings = {{"recipe", read_file(recipe)},  {"data", options.data},
                                    {"held_out", options.held_out}, {"arms", arms},
                                    {"quick", options.quick},       {"samples", options.samples},
-                                   {"guidance", options.guidance}, {"seed", options.seed}};
+                                   {"guidance", options.guidance}, {"seed", options.seed},
+                                   {"search", options.search}};
   check_same(out / "settings.json", settings);
 
   // The network of the loss is not the network of the metric, and neither depends on the seed of
@@ -106,7 +107,7 @@ nlohmann::json run_demo(const DemoOptions& options) {
     if (options.quick) arm.overrides = kQuickOverrides;
     arm.overrides.insert(arm.overrides.end(), spec.overrides.begin(), spec.overrides.end());
     arm.data = options.data;
-    arm.held_out = options.held_out;
+    if (!options.search) arm.held_out = options.held_out;
     arm.loss_features = (features / "loss").string();
     arm.metric_features = (features / "metric").string();
     arm.folder = out / spec.name;

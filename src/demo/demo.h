@@ -16,6 +16,7 @@ struct DemoOptions : RunOptions {
   std::string recipe;  ///< empty: recipes/fashion-mnist.toml, found beside the program
   std::vector<std::string> data = {"fashion-mnist"};
   std::vector<std::string> held_out = {"fashion-mnist-test"};
+  bool search = false;  ///< measure on held-out training images instead: to choose settings by
   std::vector<std::string> arms;  ///< "name: table.key=value ..."; empty: plain and CRT
   std::string features;           ///< folder of both feature networks; empty: <out>/features
   int samples = 2000;             ///< per arm, for the measurements

@@ -1,26 +1,76 @@
 #!/usr/bin/env bash
-# Plain against CRT, and plain at two smaller codebooks, at equal compute: three seeds of Fashion-MNIST and CIFAR-10.
+# Plain against CRT at equal compute, over seeds: trains, samples and measures every arm of a part of the study.
 #
-#   studies/first-light/run.sh fashion-mnist            20 minutes a seed on two cores
-#   studies/first-light/run.sh cifar10 DIR              DIR holds train-*.tar and test-*.tar, tars of class folders
+#   studies/first-light/run.sh fashion-mnist-search       forms and weights, measured on held-out training images
+#   studies/first-light/run.sh fashion-mnist              plain, CRT, plain at smaller codebooks; the test images
+#   studies/first-light/run.sh cifar10-search DIR         the same for CIFAR-10; DIR holds train-*.tar and test-*.tar,
+#   studies/first-light/run.sh cifar10 DIR                tars of class folders
 #
-# Results go to runs/first-light/<data set>/<seed>; stopped and started again, it goes on where it was.
+# One arm of one seed is one process of one thread, as many at a time as there are cores (WORKERS): for models this small
+# that is half as fast again as one process of all threads. Runs are in runs/first-light/PART/ARM-SEED; stopped and
+# started again, they go on where they were. What was measured is copied to studies/first-light/results/PART.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+program=${TESSERA:-$root/build/release/tessera}
+here=studies/first-light
 cd "$root"
-name=${1:?"usage: run.sh fashion-mnist | cifar10 DIR"}
+
+part=${1:?"usage: run.sh fashion-mnist-search | fashion-mnist | cifar10-search DIR | cifar10 DIR"}
+name=${part%-search}
 case $name in
   fashion-mnist) data=(--data fashion-mnist --held-out fashion-mnist-test) ;;
   cifar10)
-    dir=${2:?"usage: run.sh cifar10 DIR"}
+    dir=${2:?"run.sh $part DIR: DIR holds train-*.tar and test-*.tar"}
     data=(--data "$dir/train-*.tar" --held-out "$dir/test-*.tar") ;;
   *) echo "run.sh: '$name' is neither fashion-mnist nor cifar10" >&2; exit 2 ;;
 esac
-for seed in ${SEEDS:-1 2 3}; do
-  build/release/tessera demo --recipe "recipes/$name.toml" "${data[@]}" --seed "$seed" \
-    --features "runs/first-light/$name/features" --out "runs/first-light/$name/$seed" \
-    --samples 10000 --guidance 1 1.25 1.5 2 3 \
-    --arm "plain: regularizer.weight=0" --arm "CRT:" \
-    --arm "plain-256: regularizer.weight=0 tokenizer.codebook_size=256" \
-    --arm "plain-128: regularizer.weight=0 tokenizer.codebook_size=128"
+
+finish="tokenizer_training.decoder_only_fraction=0.3"
+if [[ $part == *-search ]]; then
+  seeds=${SEEDS:-7}
+  data+=(--search --samples 5000)
+  arms=(
+    "plain: regularizer.weight=0"
+    "crt-0.1: regularizer.weight=0.1"
+    "crt-0.03: regularizer.weight=0.03"
+    "plain-finish: regularizer.weight=0 $finish"
+    "crt-0.1-finish: regularizer.weight=0.1 $finish"
+    "crt-0.3-finish: regularizer.weight=0.3 $finish"
+    "literal-1: regularizer.weight=1 regularizer.input=continuous regularizer.variance_normalised=false"
+    "literal-4: regularizer.weight=4 regularizer.input=continuous regularizer.variance_normalised=false"
+    "continuous-0.1: regularizer.weight=0.1 regularizer.input=continuous"
+    "detached-0.1: regularizer.weight=0.1 regularizer.detach_target=true"
+  )
+else
+  seeds=${SEEDS:-1 2 3}
+  data+=(--samples 10000)
+  arms=(
+    "plain: regularizer.weight=0"
+    "crt:"
+    "plain-256: regularizer.weight=0 tokenizer.codebook_size=256"
+    "plain-128: regularizer.weight=0 tokenizer.codebook_size=128"
+  )
+fi
+
+# The feature networks are trained once and kept, so that numbers of all runs can be compared.
+run_arm() {
+  local seed=$1 arm=$2
+  local out=runs/first-light/$part/${arm%%:*}-$seed
+  mkdir -p "$out" "$here/results/$part"
+  "$program" demo --quiet --threads 1 --recipe "recipes/$name.toml" "${data[@]}" --seed "$seed" --arm "$arm" \
+    --features "$here/features/$name" --out "$out" --guidance 1 1.25 1.5 2 3 > "$out/log" 2>&1 ||
+    { echo "failed: $out/log" >&2; return 1; }
+  cp "$out/results.json" "$here/results/$part/${arm%%:*}-$seed.json"
+  echo "$(date +%T) done: $part ${arm%%:*}, seed $seed"
+}
+
+workers=${WORKERS:-$(nproc)}
+for seed in $seeds; do
+  for arm in "${arms[@]}"; do
+    while (($(jobs -rp | wc -l) >= workers)); do wait -n; done
+    run_arm "$seed" "$arm" &
+    # The first process trains the feature networks; nobody else may.
+    until [[ -e $here/features/$name/stages/metric.json ]]; do sleep 1; jobs -rp | grep -q . || exit 1; done
+  done
 done
+while jobs -rp | grep -q .; do wait -n; done
