@@ -197,6 +197,21 @@ TEST_F(CommandLine, ResumedTrainingIsTheTrainingThatNeverStopped) {
       {"l1_weight", "3", "was"});
 }
 
+TEST_F(CommandLine, DemoGoesOnWhereItWasStopped) {
+  const std::string demo =
+      "demo --quick --recipe recipe.toml --data pictures --held-out pictures --out demo";
+  const auto stopped = run("'" TESSERA_PROGRAM "' " + demo +
+                           " & pid=$!; until [ -s demo/CRT/tokenizer/metrics.jsonl ]; do sleep "
+                           "0.01; done; kill -INT $pid; wait $pid");
+  EXPECT_EQ(stopped.code, 130) << stopped.err;
+  EXPECT_FALSE(exists("demo/report.html"));
+  succeeds("tessera " + demo);
+  EXPECT_TRUE(exists("demo/report.html") && exists("demo/plain/samples.png"));
+  for (const char* arm : {"plain", "CRT"})
+    EXPECT_GT(json("demo/results.json")["arms"][arm]["generation"]["fd"].get<double>(), 0) << arm;
+  refuses("tessera " + demo + " --seed 3", {"demo", "other settings"});
+}
+
 TEST_F(CommandLine, PlainTokenizerIsCrtWithWeightZero) {
   train_tokenizer("crt");
   train_tokenizer("plain", "--set regularizer.weight=0");

@@ -1,9 +1,10 @@
 #include "demo/demo.h"
 
 #include <sstream>
+#include <thread>
 
 #include "base/error.h"
-#include "base/progress.h"
+#include "base/processes.h"
 #include "base/version.h"
 #include "demo/arm.h"
 #include "demo/report.h"
@@ -47,21 +48,6 @@ std::string default_recipe() {
   throw Error("recipes/fashion-mnist.toml is not found beside the program: name one with --recipe");
 }
 
-nlohmann::json train_feature_network(const DemoOptions& options, const std::string& recipe,
-                                     const fs::path& folder, int width, std::uint64_t seed) {
-  TrainFeaturesOptions train;
-  static_cast<RunOptions&>(train) = options;
-  train.json.clear();
-  train.recipe = recipe;
-  train.data = options.data;
-  train.out = folder.string();
-  train.width = width;
-  train.seed = seed;
-  if (options.quick) train.steps = 100;
-  train.resume = true;
-  return train_features(train);
-}
-
 // A demo that is taken up again must be the same demo.
 void check_same(const fs::path& path, const nlohmann::json& settings) {
   if (fs::exists(path) && read_json(path) != settings)
@@ -70,62 +56,125 @@ void check_same(const fs::path& path, const nlohmann::json& settings) {
   write_json(path, settings);
 }
 
-}  // namespace
+// Two feature networks, then the arms, each in a process of its own with its share of the threads:
+// models this small use two threads badly, and two processes well.
+class Demo {
+ public:
+  explicit Demo(const DemoOptions& options)
+      : options_(options),
+        out_(options.out),
+        features_(options.features.empty() ? out_ / "features" : fs::path(options.features)),
+        recipe_(options.recipe.empty() ? default_recipe() : options.recipe) {
+    for (const auto& text : options.arms.empty() ? kDefaultArms : options.arms)
+      arms_.push_back(parse_arm(text));
+  }
 
-nlohmann::json run_demo(const DemoOptions& options) {
-  const fs::path out = options.out;
-  const auto recipe = options.recipe.empty() ? default_recipe() : options.recipe;
-  const auto arms = options.arms.empty() ? kDefaultArms : options.arms;
-  const nlohmann::json settings = {{"recipe", read_file(recipe)},  {"data", options.data},
-                                   {"held_out", options.held_out}, {"arms", arms},
-                                   {"quick", options.quick},       {"samples", options.samples},
-                                   {"guidance", options.guidance}, {"seed", options.seed},
-                                   {"search", options.search}};
-  check_same(out / "settings.json", settings);
+  nlohmann::json run() {
+    check_same(out_ / "settings.json", settings());
+    in_processes({{"loss features", [&] { feature_network("loss"); }},
+                  {"metric features", [&] { feature_network("metric"); }}});
+    std::vector<Job> jobs;
+    for (const auto& arm : arms_) jobs.push_back({arm.name, [&] { run_arm(arm_options(arm)); }});
+    in_processes(jobs);
+    return write_results();
+  }
+
+ private:
+  nlohmann::json settings() const {
+    auto arms = nlohmann::json::array();
+    for (const auto& arm : arms_) arms.push_back({{"name", arm.name}, {"set", arm.overrides}});
+    return {{"recipe", read_file(recipe_)},  {"data", options_.data},
+            {"held_out", options_.held_out}, {"arms", arms},
+            {"quick", options_.quick},       {"samples", options_.samples},
+            {"guidance", options_.guidance}, {"seed", options_.seed},
+            {"search", options_.search}};
+  }
+
+  int threads() const {
+    return options_.threads > 0
+               ? options_.threads
+               : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  }
+
+  void in_processes(const std::vector<Job>& jobs) {
+    const int workers = std::min(threads(), static_cast<int>(jobs.size()));
+    share_ = std::max(1, threads() / workers);
+    run_in_processes(jobs, workers);
+  }
+
+  template <typename Options>
+  Options with_run_options() const {
+    Options result;
+    static_cast<RunOptions&>(result) = options_;
+    result.json.clear();
+    result.threads = share_;
+    return result;
+  }
 
   // The network of the loss is not the network of the metric, and neither depends on the seed of
   // the models.
-  const fs::path features =
-      options.features.empty() ? out / "features" : fs::path(options.features);
-  const Stages shared(features / "stages");
-  auto about = made_by(options.seed);
-  about["features"]["loss"] = shared.run(
-      "loss", [&] { return train_feature_network(options, recipe, features / "loss", 32, 1001); });
-  about["features"]["metric"] = shared.run("metric", [&] {
-    return train_feature_network(options, recipe, features / "metric", 48, 2002);
-  });
-
-  std::vector<ReportArm> reports;
-  nlohmann::json results = nlohmann::json::object();
-  for (const auto& text : arms) {
-    const auto spec = parse_arm(text);
-    if (!options.quiet) say("-- " + spec.name);
-    ArmOptions arm;
-    static_cast<RunOptions&>(arm) = options;
-    arm.name = spec.name;
-    arm.recipe = recipe;
-    if (options.quick) arm.overrides = kQuickOverrides;
-    arm.overrides.insert(arm.overrides.end(), spec.overrides.begin(), spec.overrides.end());
-    arm.data = options.data;
-    if (!options.search) arm.held_out = options.held_out;
-    arm.loss_features = (features / "loss").string();
-    arm.metric_features = (features / "metric").string();
-    arm.folder = out / spec.name;
-    arm.samples = options.quick ? 200 : options.samples;
-    arm.guidance = options.quick ? std::vector<double>{1.5} : options.guidance;
-    if (options.quick)
-      arm.encoded_images = 4000, arm.held_out_images = 1000, arm.search_samples = 100;
-    results[spec.name] = run_arm(arm);
-    reports.push_back({spec.name, arm.folder, results[spec.name]});
+  nlohmann::json feature_network(const std::string& name) const {
+    return Stages(features_ / "stages").run(name, [&] {
+      const bool loss = name == "loss";
+      auto train = with_run_options<TrainFeaturesOptions>();
+      train.recipe = recipe_;
+      train.data = options_.data;
+      train.out = (features_ / name).string();
+      train.width = loss ? 32 : 48;
+      train.seed = loss ? 1001 : 2002;
+      if (options_.quick) train.steps = 100;
+      train.resume = true;
+      return train_features(train);
+    });
   }
-  about["settings"] = settings;
-  about["settings"].erase("recipe");
-  about["recipe"] = fs::path(recipe).filename().string();
-  const nlohmann::json all = {{"arms", results}, {"about", about}};
-  write_json(out / "results.json", all);
-  write_report(out / "report.html",
-               options.quick ? "Tessera: a quick look" : "Tessera: first light", reports, about);
-  return all;
-}
+
+  ArmOptions arm_options(const ArmSpec& spec) const {
+    auto arm = with_run_options<ArmOptions>();
+    arm.name = spec.name;
+    arm.recipe = recipe_;
+    if (options_.quick) arm.overrides = kQuickOverrides;
+    arm.overrides.insert(arm.overrides.end(), spec.overrides.begin(), spec.overrides.end());
+    arm.data = options_.data;
+    if (!options_.search) arm.held_out = options_.held_out;
+    arm.loss_features = (features_ / "loss").string();
+    arm.metric_features = (features_ / "metric").string();
+    arm.folder = out_ / spec.name;
+    arm.samples = options_.quick ? 200 : options_.samples;
+    arm.guidance = options_.quick ? std::vector<double>{1.5} : options_.guidance;
+    if (options_.quick)
+      arm.encoded_images = 4000, arm.held_out_images = 1000, arm.search_samples = 100;
+    return arm;
+  }
+
+  // Every stage is done: this reads what the processes left.
+  nlohmann::json write_results() const {
+    auto about = made_by(options_.seed);
+    for (const char* name : {"loss", "metric"}) about["features"][name] = feature_network(name);
+    std::vector<ReportArm> reports;
+    nlohmann::json results = nlohmann::json::object();
+    for (const auto& arm : arms_) {
+      results[arm.name] = run_arm(arm_options(arm));
+      reports.push_back({arm.name, out_ / arm.name, results[arm.name]});
+    }
+    about["settings"] = settings();
+    about["settings"].erase("recipe");
+    about["recipe"] = fs::path(recipe_).filename().string();
+    const nlohmann::json all = {{"arms", results}, {"about", about}};
+    write_json(out_ / "results.json", all);
+    write_report(out_ / "report.html",
+                 options_.quick ? "Tessera: a quick look" : "Tessera: first light", reports, about);
+    return all;
+  }
+
+  const DemoOptions& options_;
+  fs::path out_, features_;
+  std::string recipe_;
+  std::vector<ArmSpec> arms_;
+  int share_ = 1;  // threads of each process
+};
+
+}  // namespace
+
+nlohmann::json run_demo(const DemoOptions& options) { return Demo(options).run(); }
 
 }  // namespace tessera
