@@ -1,36 +1,14 @@
 // The program as its users run it: the whole path on a small data set, and every kind of bad input.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <chrono>
-#include <cstdlib>
-#include <thread>
-
-#include "base/files.h"
-#include "base/testing.h"
 #include "image/image.h"
+#include "shell.h"
 
 namespace tessera {
 namespace {
 
 using testing::HasSubstr;
-
-struct Outcome {
-  int code = 0;
-  std::string out, err;
-};
-
-// Runs a shell command in which "tessera" is the program under test.
-Outcome shell(const std::string& command, const TemporaryFolder& folder) {
-  const auto out = (folder / "stdout").string(), err = (folder / "stderr").string();
-  const std::string script = "tessera() { '" TESSERA_PROGRAM "' \"$@\"; }; cd '" +
-                             (folder / ".").string() + "'; " + command;
-  write_file(folder / "script.sh", script);
-  const int status = std::system(
-      ("bash '" + (folder / "script.sh").string() + "' >'" + out + "' 2>'" + err + "'").c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(out), read_file(err)};
-}
 
 // Two classes of 16-px pictures: bright discs and dark squares, each a little different.
 void write_pictures(const fs::path& folder, int count) {

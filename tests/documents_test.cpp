@@ -1,0 +1,94 @@
+// Every command that the documents show runs as it is written, one after the other: on a small data
+// set under the same name, with recipes of the same names that take a few steps.
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "base/random.h"
+#include "formats/test_archives.h"
+#include "shell.h"
+
+namespace tessera {
+namespace {
+
+constexpr int kSide = 28;
+
+constexpr const char* kRecipe = R"(
+[data]
+image_size = 28
+[tokenizer]
+channels = 32
+multipliers = [1, 1, 1]
+encoder_blocks = 1
+decoder_blocks = 1
+latent_channels = 8
+codebook_size = 32
+[regularizer]
+weight = 0.1
+width = 16
+[tokenizer_training]
+steps = 3
+batch_size = 8
+[generator]
+layers = 1
+heads = 2
+dim = 16
+ffn_multiple = 16
+[generator_training]
+steps = 3
+batch_size = 8
+)";
+
+void write_fashion_mnist(const fs::path& folder, const std::string& prefix, int count) {
+  Rng rng(static_cast<std::uint64_t>(count));
+  std::string pixels, labels;
+  for (int i = 0; i < count; ++i) {
+    labels += static_cast<char>(i % 10);
+    for (int pixel = 0; pixel < kSide * kSide; ++pixel)
+      pixels += static_cast<char>(rng.below(128) + static_cast<std::uint64_t>(i % 10 * 12));
+  }
+  write_file(folder / (prefix + "-images-idx3-ubyte.gz"),
+             idx_of_bytes({count, kSide, kSide}, pixels));
+  write_file(folder / (prefix + "-labels-idx1-ubyte.gz"), idx_of_bytes({count}, labels));
+}
+
+// The lines of a page's code blocks that begin with "tessera", continued ones joined.
+std::vector<std::string> examples_of(const fs::path& page) {
+  std::vector<std::string> examples;
+  std::istringstream lines(read_file(page));
+  bool code = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("```")) code = !code;
+    if (!code || !line.starts_with("tessera ")) continue;
+    for (std::string more; line.ends_with("\\") && std::getline(lines, more);)
+      line = line.substr(0, line.size() - 1) + more;
+    examples.push_back(line);
+  }
+  return examples;
+}
+
+TEST(Documents, EveryExampleRuns) {
+  const TemporaryFolder folder;
+  const fs::path source = TESSERA_SOURCE;
+  write_fashion_mnist(folder / "datasets/fashion-mnist", "train", 300);
+  write_fashion_mnist(folder / "datasets/fashion-mnist", "t10k", 60);
+  for (const auto& recipe : fs::directory_iterator(source / "recipes"))
+    write_file(folder / ("recipes/" + recipe.path().filename().string()), std::string(kRecipe));
+  // The other pages go on where the README ends.
+  std::vector<fs::path> pages = {source / "README.md"};
+  for (const auto& guide : fs::directory_iterator(source / "docs/guides"))
+    pages.push_back(guide.path());
+  std::sort(pages.begin() + 1, pages.end());
+  const std::string small =
+      "export TESSERA_DATASETS=datasets; tessera() { case \"$1 $2\" in "
+      "'train features') set -- \"$@\" --steps 5 --width 8;; esac; '" TESSERA_PROGRAM
+      "' \"$@\" --quiet --threads 1; }; ";
+  for (const auto& page : pages)
+    for (const auto& example : examples_of(page)) {
+      const auto outcome = shell(small + example, folder);
+      EXPECT_EQ(outcome.code, 0) << page << "\n" << example << "\n" << outcome.err;
+    }
+}
+
+}  // namespace
+}  // namespace tessera
