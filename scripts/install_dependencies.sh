@@ -10,11 +10,11 @@ packages=(
   libtorch-dev libopenblas0-pthread
   # libraries
   libcli11-dev libtoml11-dev nlohmann-json3-dev libarchive-dev libhwy-dev libdnnl-dev
-  libjpeg-dev libpng-dev libexif-dev libssl-dev zlib1g-dev
+  libjpeg-dev libpng-dev libexif-dev libssl-dev zlib1g-dev libfreetype-dev libharfbuzz-dev
   # to test and to check
   libgtest-dev libgmock-dev clang-format
-  # the images of the demo
-  dataset-fashion-mnist
+  # images by name: fashion-mnist, emoji
+  dataset-fashion-mnist fonts-noto-color-emoji unicode-data
 )
 
 if ! command -v dpkg-query > /dev/null; then

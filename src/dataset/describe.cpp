@@ -35,9 +35,9 @@ nlohmann::json sample_sizes(const ImageSet& images) {
   return {{"smallest", *smallest}, {"largest", *largest}, {"sampled", sizes.size()}};
 }
 
-std::size_t count_held_out(std::size_t images, const DataConfig& config) {
+std::size_t count_held_out(const ImageSet& images, const DataConfig& config) {
   std::size_t count = 0;
-  for (std::size_t i = 0; i < images; ++i) count += is_held_out(i, config);
+  for (std::size_t i = 0; i < images.size(); ++i) count += is_held_out(images.family(i), config);
   return count;
 }
 
@@ -62,7 +62,7 @@ nlohmann::json describe_images(const DataInfoOptions& options) {
   options.config.validate();
   const auto images = open_images(options.data);
   auto result = made_by(options.seed);
-  const auto held_out = count_held_out(images->size(), options.config);
+  const auto held_out = count_held_out(*images, options.config);
   result["data"] = options.data;
   result["images"] = images->size();
   result["classes"] = count_classes(*images);

@@ -26,6 +26,8 @@ class ImageSet {
   /// Writes image `index`, resized (antialiased) and centre-cropped to a square, as [side, side, 3]
   /// in [-1, 1]. Throws FileError when the image is corrupt.
   virtual void read(std::size_t index, int side, float* pixels) const = 0;
+  /// Images of one family (drawn variants of one thing) are held out together.
+  virtual std::size_t family(std::size_t index) const { return index; }
   /// Width and height of image `index` as it is stored; 0 and 0 where they are not known.
   virtual std::pair<int, int> stored_size(std::size_t) const { return {0, 0}; }
 };
@@ -40,8 +42,8 @@ std::unique_ptr<ImageSet> open_images(const std::vector<std::string>& data);
 std::shared_ptr<const ImageSet> select_images(std::shared_ptr<const ImageSet> images,
                                               std::vector<std::size_t> indices);
 
-/// Whether `--split valid` holds out the image at this position.
-bool is_held_out(std::size_t index, const DataConfig& config);
+/// Whether `--split valid` holds out the images of this family.
+bool is_held_out(std::size_t family, const DataConfig& config);
 
 /// The images of a split, in the order of `all`; keeps `images` alive. Throws Error when the split
 /// is empty.

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "dataset/emoji_images.h"
 #include "dataset/open_arrays.h"
 #include "dataset/stored_images.h"
 
@@ -15,7 +16,7 @@ const std::vector<std::string> kFashionClasses = {"T-shirt/top", "Trouser",   "P
                                                   "Bag",         "Ankle boot"};
 constexpr const char* kKinds =
     "a folder of PNG or JPEG images, .tar files, IDX files, CIFAR-10 .bin files, a .npy file, or a "
-    "name (fashion-mnist, fashion-mnist-test)";
+    "name (fashion-mnist, fashion-mnist-test, emoji)";
 
 std::unique_ptr<ImageSet> open_folder(const fs::path& folder) {
   auto paths = list_images(folder);
@@ -45,10 +46,14 @@ std::unique_ptr<ImageSet> open_tars(const Paths& paths) {
   return std::make_unique<TarImages>(std::move(tars), std::move(places), std::move(labels));
 }
 
-// Where Debian's package puts them, or below TESSERA_DATASETS.
-std::unique_ptr<ImageSet> open_fashion_mnist(const std::string& prefix) {
+// Below TESSERA_DATASETS, or where Debian's packages put it.
+fs::path place_of(const std::string& name, const fs::path& packaged) {
   const char* root = std::getenv("TESSERA_DATASETS");
-  const fs::path folder = fs::path(root ? root : "/usr/share/datasets") / "fashion-mnist";
+  return root ? fs::path(root) / name : packaged;
+}
+
+std::unique_ptr<ImageSet> open_fashion_mnist(const std::string& prefix) {
+  const fs::path folder = place_of("fashion-mnist", "/usr/share/datasets/fashion-mnist");
   const Paths pair = {folder / (prefix + "-images-idx3-ubyte.gz"),
                       folder / (prefix + "-labels-idx1-ubyte.gz")};
   std::error_code unreadable;
@@ -56,6 +61,12 @@ std::unique_ptr<ImageSet> open_fashion_mnist(const std::string& prefix) {
     if (!fs::exists(path, unreadable))
       throw FileError(path, "does not exist; install the Debian package dataset-fashion-mnist");
   return open_idx(pair, kFashionClasses);
+}
+
+std::unique_ptr<ImageSet> open_emoji() {
+  return EmojiImages::open(
+      place_of("emoji/emoji-test.txt", "/usr/share/unicode/emoji/emoji-test.txt"),
+      place_of("emoji/NotoColorEmoji.ttf", "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"));
 }
 
 // Existing paths stay; others are patterns such as "train-*.tar".
@@ -96,6 +107,7 @@ std::unique_ptr<ImageSet> open_images(const std::vector<std::string>& data) {
   if (data.empty()) throw Error(std::string("--data is missing; expected ") + kKinds);
   if (data.size() == 1 && data[0] == "fashion-mnist") return open_fashion_mnist("train");
   if (data.size() == 1 && data[0] == "fashion-mnist-test") return open_fashion_mnist("t10k");
+  if (data.size() == 1 && data[0] == "emoji") return open_emoji();
   const Paths paths = expand(data);
   const Kind kind = kind_of(paths[0]);
   for (const auto& path : paths)

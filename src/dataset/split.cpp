@@ -19,6 +19,9 @@ class SelectedImages : public ImageSet {
   void read(std::size_t index, int side, float* pixels) const override {
     images_->read(indices_.at(index), side, pixels);
   }
+  std::size_t family(std::size_t index) const override {
+    return images_->family(indices_.at(index));
+  }
   std::pair<int, int> stored_size(std::size_t index) const override {
     return images_->stored_size(indices_.at(index));
   }
@@ -35,9 +38,9 @@ std::shared_ptr<const ImageSet> select_images(std::shared_ptr<const ImageSet> im
   return std::make_shared<const SelectedImages>(std::move(images), std::move(indices));
 }
 
-bool is_held_out(std::size_t index, const DataConfig& config) {
+bool is_held_out(std::size_t family, const DataConfig& config) {
   const auto seed = static_cast<std::uint64_t>(config.split_seed);
-  return Rng(mix({seed, index})).uniform() < config.valid_fraction;
+  return Rng(mix({seed, family})).uniform() < config.valid_fraction;
 }
 
 std::shared_ptr<const ImageSet> take_split(std::shared_ptr<const ImageSet> images, Split split,
@@ -45,7 +48,7 @@ std::shared_ptr<const ImageSet> take_split(std::shared_ptr<const ImageSet> image
   if (split == Split::all) return images;
   std::vector<std::size_t> indices;
   for (std::size_t i = 0; i < images->size(); ++i) {
-    if (is_held_out(i, config) == (split == Split::valid)) indices.push_back(i);
+    if (is_held_out(images->family(i), config) == (split == Split::valid)) indices.push_back(i);
   }
   if (indices.empty())
     throw Error(std::string("--split ") + (split == Split::valid ? "valid" : "train") +
