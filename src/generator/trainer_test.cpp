@@ -67,7 +67,7 @@ Recipe recipe_with_all_options() {
   auto recipe = tiny_recipe();
   recipe.generator_training.drop_path = 0.3;
   recipe.generator_training.ema_decay = 0.99;
-  recipe.generator_training.accumulate = 3;
+  recipe.generator_training.accumulate = 2;
   recipe.generator_training.checkpoint_activations = true;
   return recipe;
 }
