@@ -39,9 +39,9 @@ TEST(Guidance, PowerCosineRisesFromOneAsWorkedByHand) {
 TEST(Guidance, AnythingElseIsRefused) {
   for (const char* bad :
        {"", "linear", "constant:1", "interval", "interval:0", "interval:0:1:1", "interval:0.5:0.5",
-        "interval:-0.1:1", "interval:0:1.5", "interval:a:1", "interval:0:nan", "interval:0: 1", "interval:0:1:",
-        "power-cosine", "power-cosine:0", "power-cosine:-1", "power-cosine:1x", "power-cosine:inf",
-        "power-cosine:1:2"})
+        "interval:-0.1:1", "interval:0:1.5", "interval:a:1", "interval:0:nan", "interval:0: 1",
+        "interval:0:1:", "power-cosine", "power-cosine:0", "power-cosine:-1", "power-cosine:1x",
+        "power-cosine:inf", "power-cosine:1:2"})
     EXPECT_THAT(error_of([&] { parse(bad); }), testing::StartsWith("--x is \"")) << bad;
 }
 
