@@ -287,6 +287,35 @@ TEST(TrainGenerator, StartsFromTheWeightsOfAnotherFolder) {
   problem("vocabulary");
 }
 
+TEST(TrainGenerator, ResumesACheckpointFromBeforeASettingExisted) {
+  const auto folder = test_folder("older");
+  TrainGeneratorOptions options;
+  options.recipe = write_recipe(folder);
+  options.tokens = write_tiny_tokens(folder);
+  options.out = folder / "model";
+  options.quiet = true;
+  train_generator(options);
+  const auto path = folder / "model/training/checkpoint.safetensors";
+  {
+    const auto checkpoint = SafetensorsFile::open(path);
+    auto metadata = checkpoint.metadata();
+    auto settings = nlohmann::json::parse(metadata.at("settings"));
+    settings["recipe"]["generator_training"].erase("ema_decay");
+    metadata["settings"] = settings.dump();
+    write_tensors(path, read_tensors(checkpoint), metadata);
+  }
+  options.resume = true;
+  EXPECT_EQ(train_generator(options)["steps"], 8);
+  options.overrides = {"generator_training.ema_decay=0.5"};
+  try {
+    train_generator(options);
+    FAIL() << "was accepted";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("ema_decay is 0.5, was 0.0"), std::string::npos)
+        << error.what();
+  }
+}
+
 TEST(TrainGenerator, RefusesValidTokensOfAnotherTokenizer) {
   const auto folder = test_folder("refuses");
   TrainGeneratorOptions options;
