@@ -262,6 +262,79 @@ TEST_F(CommandLine, RefusesJunkModelsAndTokensOfAnotherTokenizer) {
   EXPECT_FALSE(exists("x.png") || exists("x.safetensors") || exists("x") || exists("decoded"));
 }
 
+TEST_F(CommandLine, HandsOnAPipelineThatSamplesAndCompletes) {
+  train_tokenizer("tok");
+  train_tokenizer("other", "--seed 5");
+  succeeds("tessera encode --quiet --tokenizer tok --data pictures --out all.safetensors");
+  succeeds(
+      "tessera train generator --quiet --recipe recipe.toml --tokens all.safetensors --out gen "
+      "--set generator_training.drop_path=0.1 --set generator_training.ema_decay=0.9 "
+      "--set generator_training.accumulate=2 --set generator_training.checkpoint_activations=true");
+  const std::string exporting = "tessera export pipeline --quiet --generator gen --out ready ";
+  refuses(exporting + "--tokenizer other", {"tokenizer"});
+  succeeds(exporting + "--tokenizer tok --json pipeline.json");
+  EXPECT_EQ(json("pipeline.json")["format"], "tessera.pipeline/1");
+  EXPECT_TRUE(exists("ready/generator/model.safetensors") && exists("ready/tokenizer/config.json"));
+  EXPECT_FALSE(exists("ready/tokenizer/metrics.jsonl") || exists("ready.partial"));
+  refuses(exporting + "--tokenizer tok", {"ready", "exists"});
+
+  const std::string options =
+      " --quiet --classes disc --count 3 --cfg 2 --cfg-schedule interval:0.1:0.8 ";
+  succeeds("tessera sample --generator gen --tokenizer tok --out two.png" + options);
+  succeeds("tessera sample --pipeline ready --out one.png" + options);
+  EXPECT_EQ(sha256_file(folder_ / "one.png"), sha256_file(folder_ / "two.png"));
+  const std::string completing =
+      "tessera complete --pipeline ready --image pictures/disc/0.png --out completed.png" + options;
+  succeeds(completing + "--keep-rows 3 --json completed.json");
+  EXPECT_EQ(json("completed.json")["keep_rows"], 3);
+  EXPECT_EQ(json("completed.json")["sampling"]["cfg_schedule"], "interval:0.1:0.8");
+  EXPECT_EQ(decode_image(read_file(folder_ / "completed.png"), "completed.png").width,
+            4 * (16 + 2) + 2);
+
+  refuses(completing + "--keep-rows 8", {"--keep-rows", "8", "0 to 7"});
+  refuses("tessera complete --quiet --pipeline ready --image recipe.toml --keep-rows 1 --out x.png",
+          {"recipe.toml", "PNG"});
+  refuses("tessera sample --quiet --pipeline ready --cfg-schedule linear --out x.png",
+          {"--cfg-schedule", "linear", "power-cosine"});
+  refuses("tessera sample --quiet --generator gen --out x.png", {"--tokenizer", "--pipeline"});
+  refuses("tessera sample --quiet --pipeline ready --generator gen --out x.png", {"--pipeline"});
+  refuses("tessera sample --quiet --pipeline tok --out x.png", {"tok", "pipeline.json"});
+  succeeds("cp other/model.safetensors ready/tokenizer/model.safetensors");
+  refuses("tessera sample --quiet --pipeline ready --out x.png", {"tokenizer/model.safetensors"});
+  EXPECT_FALSE(exists("x.png"));
+}
+
+TEST_F(CommandLine, GoesOnFromOtherWeightsWithPartsFrozen) {
+  train_tokenizer("first", "--set regularizer.weight=0");
+  // CRT added to a plain tokenizer, and a decoder finished alone.
+  train_tokenizer("crt", "--init first");
+  EXPECT_EQ(json("crt/config.json")["extra"]["init"],
+            sha256_file(folder_ / "first/model.safetensors"));
+  const std::string decoder = "--init first --set regularizer.weight=0 ";
+  train_tokenizer("decoder", decoder + "--freeze encoder,quantizer");
+  for (const std::string name : {"first", "decoder"})
+    succeeds("tessera encode --quiet --tokenizer " + name + " --data pictures --out " + name +
+             ".safetensors --json " + name + ".json");
+  EXPECT_EQ(json("first.json")["code_perplexity"], json("decoder.json")["code_perplexity"]);
+  EXPECT_NE(json("first.json")["tokenizer"], json("decoder.json")["tokenizer"]);
+
+  const std::string train = "tessera train tokenizer --quiet --recipe recipe.toml --data pictures ";
+  refuses(train + "--out decoder --resume " + decoder, {"freeze", "quantizer"});
+  refuses(train + "--out decoder --resume --set regularizer.weight=0 --freeze encoder,quantizer",
+          {"init"});
+  refuses(train + "--out x --init first --set tokenizer.codebook_size=16",
+          {"first", "tokenizer.codebook_size is 32 there and 16"});
+  refuses(train + "--out x --init nowhere", {"nowhere"});
+  refuses(train + "--out x --freeze encodr", {"encodr", "encoder"});
+  refuses(train + "--out x --freeze encoder", {"regularizer.weight"});
+  refuses(train + "--out x --set tokenizer_training.accumulate=3", {"accumulate", "batch_size"});
+  refuses(
+      "tessera train generator --quiet --recipe recipe.toml --tokens first.safetensors --out x "
+      "--init first",
+      {"first/config.json", "generator"});
+  EXPECT_FALSE(exists("x"));
+}
+
 TEST_F(CommandLine, FullDiskLeavesNoHalfWrittenFile) {
   train_tokenizer("tok");
   // A limit on the size of files stands for a full disk: writing fails in the same place.
@@ -282,7 +355,7 @@ TEST_F(CommandLine, RefusesBadUsageInOneLine) {
   refuses("tessera flops --recipe recipe.toml --set regularizer.input=quantised",
           {"quantised", "quantized"});
   for (const std::string command : {"", "train", "train tokenizer", "encode", "decode", "sample",
-                                    "evaluate generation", "demo"}) {
+                                    "complete", "export pipeline", "evaluate generation", "demo"}) {
     const auto help = run("tessera " + command + " --help");
     EXPECT_EQ(help.code, 0) << command;
     EXPECT_THAT(help.out, HasSubstr("Usage")) << command;

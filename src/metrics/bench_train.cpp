@@ -74,7 +74,9 @@ Subject generator_subject(const GeneratorConfig& config, const GeneratorTraining
       "transformer", Transformer(config, shape,
                                  Dropouts{.token = training.token_dropout,
                                           .residual = training.residual_dropout,
-                                          .ffn = training.ffn_dropout}));
+                                          .ffn = training.ffn_dropout,
+                                          .path = training.drop_path}));
+  transformer->recompute_blocks(training.checkpoint_activations);
   const auto integers = torch::TensorOptions(torch::kInt64).device(device);
   const auto codes = torch::randint(shape.vocabulary, {batch, shape.positions()}, integers);
   const auto classes = torch::randint(shape.classes, {batch}, integers);

@@ -1,6 +1,7 @@
 #include "recipe/recipe.h"
 
 #include "base/settings.h"
+#include "recipe/guidance.h"
 
 namespace tessera {
 namespace {
@@ -25,6 +26,11 @@ void validate_training(const auto& training, const std::string& table) {
   require(training.beta2 >= 0 && training.beta2 < 1, table + ".beta2", training.beta2,
           "at least 0 and below 1");
   require(training.weight_decay >= 0, table + ".weight_decay", training.weight_decay, "0 or more");
+  require(training.ema_decay >= 0 && training.ema_decay < 1, table + ".ema_decay",
+          training.ema_decay, "at least 0 and below 1");
+  require(training.accumulate >= 1 && training.batch_size % training.accumulate == 0,
+          table + ".accumulate", training.accumulate,
+          "a divisor of batch_size, " + std::to_string(training.batch_size));
   for (const auto& [key, value] :
        {std::pair{"log_every", training.log_every}, std::pair{"valid_every", training.valid_every},
         std::pair{"valid_images", training.valid_images},
@@ -116,13 +122,15 @@ void GeneratorTrainingConfig::validate() const {
   validate_training(*this, "generator_training");
   for (const auto& [key, value] :
        {std::pair{"class_dropout", class_dropout}, std::pair{"token_dropout", token_dropout},
-        std::pair{"residual_dropout", residual_dropout}, std::pair{"ffn_dropout", ffn_dropout}})
+        std::pair{"residual_dropout", residual_dropout}, std::pair{"ffn_dropout", ffn_dropout},
+        std::pair{"drop_path", drop_path}})
     require(value >= 0 && value < 1, std::string("generator_training.") + key, value,
             "at least 0 and below 1");
 }
 
 void SamplingConfig::validate() const {
   require(cfg >= 0, "sampling.cfg", cfg, "0 or more");
+  parse_guidance_schedule(cfg_schedule, "sampling.cfg_schedule");
   require(temperature >= 0, "sampling.temperature", temperature, "0 or more");
   require(top_k >= 0, "sampling.top_k", top_k, "0 or more");
   require(top_p > 0 && top_p <= 1, "sampling.top_p", top_p, "above 0 and at most 1");

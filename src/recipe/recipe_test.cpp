@@ -101,6 +101,13 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"generator.heads=0", "generator.heads is 0"},
         BadValue{"generator_training.token_dropout=1", "generator_training.token_dropout is 1"},
         BadValue{"generator_training.schedule=step", "expected one of constant, cosine"},
+        BadValue{"generator_training.drop_path=1", "generator_training.drop_path is 1"},
+        BadValue{"generator_training.ema_decay=1", "generator_training.ema_decay is 1"},
+        BadValue{"generator_training.accumulate=3",
+                 "generator_training.accumulate is 3, expected a divisor of batch_size, 256"},
+        BadValue{"tokenizer_training.accumulate=0", "tokenizer_training.accumulate is 0"},
+        BadValue{"tokenizer_training.ema_decay=-0.1", "tokenizer_training.ema_decay is -0.1"},
+        BadValue{"sampling.cfg_schedule=linear", "sampling.cfg_schedule is \"linear\", expected"},
         BadValue{"sampling.top_p=0", "sampling.top_p is 0"},
         BadValue{"sampling.temperature=hot", "temperature is \"hot\", expected a number"}));
 

@@ -103,6 +103,9 @@ struct TokenizerTrainingConfig {
   int revive_every = 20;
   double revive_until = 0.8;
   double decoder_only_fraction = 0.0;
+  double ema_decay = 0.0;
+  int accumulate = 1;
+  bool checkpoint_activations = false;
   int log_every = 20;
   int valid_every = 500;
   int valid_images = 1000;
@@ -132,6 +135,15 @@ struct TokenizerTrainingConfig {
     field("decoder_only_fraction", decoder_only_fraction,
           "last share of the steps, in which encoder and codebook are frozen and the decoder is "
           "finished alone");
+    field(
+        "ema_decay", ema_decay,
+        "the model written and validated is a moving average of the weights with this decay, such "
+        "as 0.999; 0 is the weights themselves");
+    field("accumulate", accumulate,
+          "parts that a step's images are taken in, one after the other, to need less memory");
+    field("checkpoint_activations", checkpoint_activations,
+          "compute each level again for its gradient instead of keeping what it computed: slower, "
+          "less memory");
     field("log_every", log_every, "steps between lines of metrics.jsonl");
     field("valid_every", valid_every, "steps between measurements on held-out images");
     field("valid_images", valid_images, "held-out images measured each time, at most");

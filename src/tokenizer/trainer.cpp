@@ -14,9 +14,20 @@ namespace {
 // under way.
 constexpr double kCollapsedShare = 0.05;
 constexpr std::int64_t kCollapseAfterSteps = 300;
+constexpr const char* kCodebook = "quantize.embedding.weight";
 
 AdamWOptions tokenizer_adamw(const TokenizerTrainingConfig& config) {
   return {.beta1 = config.beta1, .beta2 = config.beta2, .weight_decay = config.weight_decay};
+}
+
+VqModel initial_model(const Recipe& recipe, const TokenizerTrainer::Inputs& inputs,
+                      std::uint64_t seed, const torch::Device& device) {
+  torch::manual_seed(seed);
+  VqModel model(recipe.tokenizer);
+  if (inputs.initial) load_initial_weights(*model, *inputs.initial, recipe);
+  model->recompute_levels(recipe.tokenizer_training.checkpoint_activations);
+  model->to(device);
+  return model;
 }
 
 torch::Tensor as_rows(const torch::Tensor& grid) {  // [B, C, h, w] -> [B h w, C]
@@ -34,11 +45,12 @@ TokenizerTrainer::TokenizerTrainer(const Recipe& recipe, Inputs inputs, std::uin
       steps_(tokenizer_steps(recipe)),
       decoder_only_start_(decoder_only_start(recipe, steps_)),
       bf16_(uses_bf16(recipe.tokenizer_training.precision, device)),
-      model_((torch::manual_seed(seed), VqModel(recipe.tokenizer))),
+      model_(initial_model(recipe, inputs_, seed, device)),
       regularizer_(recipe.regularizer, recipe.tokenizer.code_size, recipe.tokens_per_image()),
-      optimizer_((model_->to(device), *model_), tokenizer_adamw(recipe.tokenizer_training)),
+      optimizer_(*model_, tokenizer_adamw(recipe.tokenizer_training)),
       regularizer_optimizer_((regularizer_->to(device), *regularizer_),
                              {.weight_decay = recipe.regularizer.weight_decay}),
+      ema_(*model_, recipe.tokenizer_training.ema_decay),
       usage_(recipe.tokenizer.codebook_size) {
   const auto latents = inputs_.train->size() * static_cast<std::size_t>(recipe.tokens_per_image());
   if (latents < static_cast<std::size_t>(recipe.tokenizer.codebook_size))
@@ -50,6 +62,27 @@ TokenizerTrainer::TokenizerTrainer(const Recipe& recipe, Inputs inputs, std::uin
         "tokenizer_training.perceptual_weight is above 0 but there is no feature network: add "
         "--features DIR "
         "(made by `tessera train features`), or --set tokenizer_training.perceptual_weight=0");
+  check_frozen_parts();
+  if (inputs_.initial) inputs_.initial->tensors.clear();  // the model has them now
+}
+
+void TokenizerTrainer::check_frozen_parts() const {
+  const auto& frozen = inputs_.frozen;
+  const bool decoder_alone = recipe_.tokenizer_training.decoder_only_fraction > 0;
+  if (frozen.decoder && ((frozen.encoder && frozen.quantizer) || decoder_alone))
+    throw Error(decoder_alone ? "--freeze decoder with tokenizer_training.decoder_only_fraction "
+                                "above 0: nothing would learn in the end"
+                              : "--freeze encoder,quantizer,decoder: nothing would learn");
+  if (frozen.encoder && recipe_.regularizer.on())
+    throw Error(
+        "--freeze encoder with regularizer.weight above 0, which acts on the encoder alone: add "
+        "--set regularizer.weight=0");
+}
+
+FrozenParts TokenizerTrainer::frozen_parts(std::int64_t step) const {
+  auto frozen = inputs_.frozen;
+  if (step >= decoder_only_start_) frozen.encoder = frozen.quantizer = true;
+  return frozen;
 }
 
 bool TokenizerTrainer::regularized(std::int64_t step) const {
@@ -60,8 +93,7 @@ bool TokenizerTrainer::regularized(std::int64_t step) const {
 Progress::Values TokenizerTrainer::step(std::int64_t step, bool report) {
   begin(step);
   const auto images = image_tensor(loader_->next(), device_);
-  const auto loss = losses(images, step);
-  loss.total.backward();
+  const auto loss = add_gradients(images, step);
   update_weights(step);
   Progress::Values values;
   if (report) {
@@ -76,14 +108,36 @@ Progress::Values TokenizerTrainer::step(std::int64_t step, bool report) {
   return values;
 }
 
+// Gradients of the losses, a part of the batch after the other; returns the mean of each loss.
+TokenizerTrainer::Losses TokenizerTrainer::add_gradients(const torch::Tensor& images,
+                                                         std::int64_t step) {
+  const int parts = recipe_.tokenizer_training.accumulate;
+  Losses mean;
+  std::vector<torch::Tensor> latents;
+  for (const auto& part : images.chunk(parts)) {
+    const auto loss = losses(part, step);
+    if (!loss.total.requires_grad())
+      throw Error("no loss depends on a part that learns: freeze less, or turn on a loss");
+    (loss.total / parts).backward();
+    latents.push_back(latents_);
+    if (mean.terms.empty())
+      for (const auto& [name, value] : loss.terms) mean.terms.emplace_back(name, value / parts);
+    else
+      for (std::size_t i = 0; i < loss.terms.size(); ++i)
+        mean.terms[i].second = mean.terms[i].second + loss.terms[i].second / parts;
+  }
+  latents_ = torch::cat(latents);
+  return mean;
+}
+
 void TokenizerTrainer::begin(std::int64_t step) {
   model_->train();
   if (!loader_) {
-    if (step == 0) initialise_codebook();
+    if (step == 0 && !inputs_.initial && !inputs_.frozen.quantizer) initialise_codebook();
     loader_ = std::make_unique<TrainingLoader>(inputs_.train, recipe_.data,
                                                recipe_.tokenizer_training.batch_size, seed_, step);
   }
-  model_->freeze_codes(step >= decoder_only_start_);
+  model_->freeze(frozen_parts(step));
 }
 
 // Codes start as latents of real images, so that none is far from all data.
@@ -97,7 +151,9 @@ void TokenizerTrainer::initialise_codebook() {
     rows.push_back(as_rows(model_->encode(image_tensor(loader.next(), device_)).latents));
   const auto all = torch::cat(rows);
   const auto chosen = torch::randperm(all.size(0), device_).slice(0, 0, codes);
-  model_->quantizer()->move_codes(torch::arange(codes, device_), all.index_select(0, chosen));
+  const auto every = torch::arange(codes, device_);
+  model_->quantizer()->move_codes(every, all.index_select(0, chosen));
+  ema_.place_rows(kCodebook, every);
 }
 
 void TokenizerTrainer::Losses::add(const std::string& name, double weight,
@@ -111,18 +167,21 @@ void TokenizerTrainer::Losses::add(const std::string& name, double weight,
 TokenizerTrainer::Losses TokenizerTrainer::losses(const torch::Tensor& images, std::int64_t step) {
   const Autocast autocast(bf16_, device_);
   const auto& config = recipe_.tokenizer_training;
-  const bool frozen = step >= decoder_only_start_;
+  const auto frozen = frozen_parts(step);
   Losses losses;
   Coded coded;
   {
-    torch::AutoGradMode grad(!frozen);
+    torch::AutoGradMode grad(!(frozen.encoder && frozen.quantizer));
     coded = model_->encode(images);
   }
   add_reconstruction(losses, images, model_->decode(coded.quantized));
-  if (!frozen) {
+  {
     const Autocast exact(false, device_);
-    losses.add("codebook", config.codebook_weight, model_->quantizer()->codebook_loss(coded));
-    losses.add("commitment", config.commitment_weight, model_->quantizer()->commitment_loss(coded));
+    auto& quantizer = model_->quantizer();
+    if (!frozen.quantizer)
+      losses.add("codebook", config.codebook_weight, quantizer->codebook_loss(coded));
+    if (!frozen.encoder)
+      losses.add("commitment", config.commitment_weight, quantizer->commitment_loss(coded));
   }
   if (regularized(step)) {
     const double weight =
@@ -154,6 +213,7 @@ void TokenizerTrainer::update_weights(std::int64_t step) {
   gradient_norm_ = optimizer_.clip_gradients(config.clip_norm);
   optimizer_.step(rate(config.learning_rate));
   optimizer_.zero_gradients();
+  ema_.update();
   if (!regularized(step)) return;
   regularizer_optimizer_.clip_gradients(config.clip_norm);
   regularizer_optimizer_.step(rate(recipe_.regularizer.learning_rate));
@@ -166,12 +226,13 @@ void TokenizerTrainer::revive_codes(std::int64_t step) {
   if (config.revive_every == 0 || (step + 1) % config.revive_every != 0) return;
   const bool allowed =
       static_cast<double>(step) < config.revive_until * static_cast<double>(steps_) &&
-      step < decoder_only_start_;
+      !frozen_parts(step).quantizer;
   auto unused = usage_.unused();
   unused = unused.slice(0, 0, std::min(unused.size(0), latents_.size(0)));
   if (allowed && unused.size(0) > 0) {
     const auto chosen = torch::randperm(latents_.size(0), device_).slice(0, 0, unused.size(0));
     model_->quantizer()->move_codes(unused.to(device_), latents_.index_select(0, chosen));
+    ema_.place_rows(kCodebook, unused.to(device_));
   }
   usage_.clear();
 }
@@ -191,6 +252,7 @@ void TokenizerTrainer::watch_codebook(std::int64_t step, double perplexity) {
 
 nlohmann::json TokenizerTrainer::validate() {
   if (!inputs_.valid) return nlohmann::json::object();
+  const Ema::Applied averaged(ema_);
   torch::NoGradGuard no_grad;
   model_->eval();
   CodeUsage usage(recipe_.tokenizer.codebook_size);
@@ -229,6 +291,7 @@ TensorMap TokenizerTrainer::state() const {
   TensorMap state{{"usage", usage_.counts()}};
   add_with_prefix(state, tensors_of(*model_), "model.");
   add_with_prefix(state, optimizer_.state(), "optimizer.");
+  add_with_prefix(state, ema_.state(), "ema.");
   if (recipe_.regularizer.on()) {
     add_with_prefix(state, tensors_of(*regularizer_), "regularizer.");
     add_with_prefix(state, regularizer_optimizer_.state(), "regularizer_optimizer.");
@@ -239,6 +302,7 @@ TensorMap TokenizerTrainer::state() const {
 void TokenizerTrainer::load_state(const TensorMap& state, const std::string& where) {
   load_tensors(*model_, without_prefix(state, "model."), where);
   optimizer_.load_state(without_prefix(state, "optimizer."), where);
+  ema_.load_state(without_prefix(state, "ema."), where);
   if (recipe_.regularizer.on()) {
     load_tensors(*regularizer_, without_prefix(state, "regularizer."), where);
     regularizer_optimizer_.load_state(without_prefix(state, "regularizer_optimizer."), where);
@@ -248,10 +312,11 @@ void TokenizerTrainer::load_state(const TensorMap& state, const std::string& whe
 }
 
 void TokenizerTrainer::write_model(const fs::path& folder) const {
-  const nlohmann::json extra = {{"steps", steps_},
-                                {"parameters", parameter_count(*model_)},
-                                {"training_flops", tokenizer_training_flops(recipe_, steps_)},
-                                {"features", inputs_.features_hash}};
+  nlohmann::json extra = {{"steps", steps_},
+                          {"parameters", parameter_count(*model_)},
+                          {"training_flops", tokenizer_training_flops(recipe_, steps_)},
+                          {"features", inputs_.features_hash}};
+  if (inputs_.initial) extra["init"] = inputs_.initial->hash;
   write_model_folder(folder,
                      {.kind = "tokenizer",
                       .recipe = recipe_,
@@ -259,7 +324,7 @@ void TokenizerTrainer::write_model(const fs::path& folder) const {
                       .data = inputs_.data,
                       .made_by = made_by(seed_),
                       .extra = extra},
-                     tensors_of(*model_));
+                     ema_.tensors());
 }
 
 }  // namespace tessera

@@ -9,6 +9,8 @@
 #include "tokenizer/code_usage.h"
 #include "tokenizer/vq_model.h"
 #include "training/adamw.h"
+#include "training/ema.h"
+#include "training/initial_weights.h"
 #include "training/model_folder.h"
 #include "training/training_run.h"
 
@@ -22,6 +24,8 @@ class TokenizerTrainer : public Trainer {
     std::string data;                              ///< what `train` is, for the model folder
     std::optional<FeatureNet> features;            ///< of the perceptual loss
     std::string features_hash;
+    std::optional<InitialWeights> initial;  ///< what training starts from instead of chance
+    FrozenParts frozen;                     ///< from the first step to the last
   };
   TokenizerTrainer(const Recipe& recipe, Inputs inputs, std::uint64_t seed, torch::Device device);
 
@@ -50,6 +54,9 @@ class TokenizerTrainer : public Trainer {
   void revive_codes(std::int64_t step);
   void watch_codebook(std::int64_t step, double perplexity);
   bool regularized(std::int64_t step) const;
+  FrozenParts frozen_parts(std::int64_t step) const;
+  void check_frozen_parts() const;
+  Losses add_gradients(const torch::Tensor& images, std::int64_t step);
 
   Recipe recipe_;
   Inputs inputs_;
@@ -60,6 +67,7 @@ class TokenizerTrainer : public Trainer {
   VqModel model_;
   CausalRegularizer regularizer_;
   AdamW optimizer_, regularizer_optimizer_;
+  Ema ema_;
   CodeUsage usage_;
   torch::Tensor latents_;  // [N, code_size] of the last step: where dead codes move to
   std::unique_ptr<TrainingLoader> loader_;  // made at the first step, from where the run begins

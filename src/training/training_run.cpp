@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/random.h"
+#include "base/settings.h"
+#include "recipe/recipe.h"
 
 namespace tessera {
 namespace {
@@ -22,6 +24,15 @@ std::string difference(const nlohmann::json& now, const nlohmann::json& before) 
            (before.contains(place) ? before[place].dump() : "absent");
   }
   return "";
+}
+
+// The settings of a checkpoint; those that did not exist yet when it was written had their default.
+nlohmann::json settings_in(const SafetensorsFile& checkpoint) {
+  auto settings = nlohmann::json::parse(checkpoint.metadata_at("settings"));
+  if (settings.is_object() && settings.contains("recipe"))
+    settings["recipe"] =
+        to_json(recipe_from_json(settings["recipe"], checkpoint.path().string() + ": settings"));
+  return settings;
 }
 
 class Loop {
@@ -105,8 +116,7 @@ class Loop {
           " already holds a training run: add --resume to go on with it, or name another --out");
     const auto file = SafetensorsFile::open(checkpoint_);
     try {
-      const auto before = nlohmann::json::parse(file.metadata_at("settings"));
-      if (const auto what = difference(run_.settings, before); !what.empty())
+      if (const auto what = difference(run_.settings, settings_in(file)); !what.empty())
         throw Error(run_.folder.string() + " was trained with other settings: " + what);
       if (file.metadata_at("seed") != std::to_string(run_.seed))
         throw Error(run_.folder.string() + " was trained with --seed " + file.metadata_at("seed"));
