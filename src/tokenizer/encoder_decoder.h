@@ -24,6 +24,7 @@ class DecoderImpl : public torch::nn::Module {
  public:
   explicit DecoderImpl(const TokenizerConfig& config);
   torch::Tensor forward(torch::Tensor x);  ///< [B, latent_channels, h, w] -> [B, 3, h f, w f]
+  torch::Tensor last_layer() const { return to_pixels_->weight; }
 
  private:
   torch::nn::Conv2d stem_{nullptr}, to_pixels_{nullptr};

@@ -25,10 +25,9 @@ TokenizerTrainer::Inputs open_inputs(const TrainTokenizerOptions& options, const
   } else {
     inputs.train = images;
   }
-  if (!options.features.empty()) {
-    inputs.features = FeatureNet::load(options.features, device);
-    inputs.features_hash = inputs.features->hash();
-  }
+  if (!options.features.empty())
+    inputs.features =
+        PerceptualNet::load(options.features, recipe.tokenizer_training.perceptual, device);
   return inputs;
 }
 
@@ -39,8 +38,9 @@ nlohmann::json train_tokenizer(const TrainTokenizerOptions& options) {
   if (options.steps > 0) recipe.tokenizer_training.steps = options.steps;
   const auto device = open_device(options);
   auto inputs = open_inputs(options, recipe, device);
-  const nlohmann::json settings = {
-      {"recipe", to_json(recipe)}, {"data", inputs.data}, {"features", inputs.features_hash}};
+  const nlohmann::json settings = {{"recipe", to_json(recipe)},
+                                   {"data", inputs.data},
+                                   {"features", inputs.features ? inputs.features->hash() : ""}};
   TokenizerTrainer trainer(recipe, std::move(inputs), options.seed, device);
   const auto& config = recipe.tokenizer_training;
   auto result = run_training(

@@ -17,6 +17,8 @@ class VqModelImpl : public torch::nn::Module {
                              int columns);  ///< codes [B, rows * columns]
 
   Quantizer& quantizer() { return quantizer_; }
+  /// Weight of the decoder's last convolution (see adaptive_weight).
+  torch::Tensor last_layer() const { return decoder_->last_layer(); }
   /// Encoder, projection and codebook learn only while not frozen; the decoder always does.
   void freeze_codes(bool frozen);
 
