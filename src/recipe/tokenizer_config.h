@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -190,6 +191,10 @@ struct TokenizerTrainingConfig {
     field("checkpoint_every", checkpoint_every, "steps between checkpoints");
     field("precision", precision,
           "auto is bf16 autocast where the processor has bf16 dot products");
+  }
+  /// First step at which the tokenizer feels the discriminator.
+  std::int64_t adversarial_felt() const {
+    return std::int64_t{adversarial_start} + discriminator_warmup_steps;
   }
   /// The discriminator judges this many patches a side; 0 if the image is too small for it.
   int discriminator_patches(int image_size) const;

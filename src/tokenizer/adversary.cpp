@@ -28,9 +28,8 @@ Adversary::Adversary(const TokenizerTrainingConfig& config, bool bf16, torch::De
 }
 
 double Adversary::weight(std::int64_t step) const {
-  const std::int64_t start =
-      std::int64_t{config_.adversarial_start} + config_.discriminator_warmup_steps;
-  return config_.adversarial_weight * smooth_rise(step, start, config_.adversarial_anneal_steps);
+  return config_.adversarial_weight *
+         smooth_rise(step, config_.adversarial_felt(), config_.adversarial_anneal_steps);
 }
 
 torch::Tensor Adversary::generator_loss(const torch::Tensor& decoded) {
