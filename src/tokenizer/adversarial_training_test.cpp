@@ -122,6 +122,48 @@ TEST(AdversarialTraining, DamagedCheckpointsAreRefusedByName) {
   }
 }
 
+TEST(AdversarialTraining, LpipsTeachesTheTokenizer) {
+  TemporaryFolder folder;
+  auto recipe = tiny_recipe();
+  recipe.data.image_size = 16;
+  auto& training = recipe.tokenizer_training;
+  training.perceptual = Perceptual::lpips;
+  training.perceptual_weight = 1;
+  training.l2_weight = 0;
+  recipe.validate();
+  torch::manual_seed(3);
+  TensorMap weights;
+  for (const auto& [name, shape] : Lpips::shapes())  // He's scale where there are inputs to add up
+    weights[name] =
+        shape.size() == 4 && shape[2] == 3
+            ? torch::randn(shape) * std::sqrt(2.0 / (9.0 * static_cast<double>(shape[1])))
+            : torch::rand(shape);
+  const auto images = std::make_shared<TinyImages>(32);
+  TokenizerTrainer trainer(recipe,
+                           {.train = images,
+                            .valid = images,
+                            .data = "blocks",
+                            .features = PerceptualNet(Lpips(weights, "some hash"))},
+                           5, torch::kCPU);
+  const auto before = trainer.validate()["perceptual"].get<double>();
+  const auto terms = terms_after(trainer, 12);
+  EXPECT_GT(terms.at("perceptual"), 0);
+  EXPECT_LT(trainer.validate()["perceptual"].get<double>(), before);
+  trainer.write_model(folder / "model");
+  const auto extra = read_model_config(folder / "model", "tokenizer").extra;
+  EXPECT_EQ(extra["perceptual"], "lpips");
+  EXPECT_EQ(extra["features"], "some hash");
+}
+
+TEST(AdversarialTraining, ARecipeWithoutItsPerceptualNetworkIsRefused) {
+  auto recipe = tiny_recipe();
+  recipe.data.image_size = 16;
+  recipe.tokenizer_training.perceptual_weight = 1;
+  EXPECT_NE(error_of([&] { tiny_trainer(recipe); }).find("train features"), std::string::npos);
+  recipe.tokenizer_training.perceptual = Perceptual::lpips;
+  EXPECT_NE(error_of([&] { tiny_trainer(recipe); }).find("kind lpips"), std::string::npos);
+}
+
 TEST(AdversarialTraining, TheModelFolderSaysWhatJudgedIt) {
   TemporaryFolder folder;
   tiny_trainer(tiny_adversarial_recipe()).write_model(folder / "model");

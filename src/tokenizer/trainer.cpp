@@ -57,9 +57,12 @@ TokenizerTrainer::TokenizerTrainer(const Recipe& recipe, Inputs inputs, std::uin
                 std::to_string(inputs_.train->size()) + " training images");
   if (recipe.tokenizer_training.perceptual_weight > 0 && !inputs_.features)
     throw Error(
-        "tokenizer_training.perceptual_weight is above 0 but there is no feature network: add "
-        "--features DIR "
-        "(made by `tessera train features`), or --set tokenizer_training.perceptual_weight=0");
+        "tokenizer_training.perceptual_weight is above 0 but there is no network for it: add "
+        "--features DIR, " +
+        std::string(recipe.tokenizer_training.perceptual == Perceptual::lpips
+                        ? "a model folder of kind lpips"
+                        : "made by `tessera train features`") +
+        ", or --set tokenizer_training.perceptual_weight=0");
   if (recipe.tokenizer_training.adversarial_weight > 0)
     adversary_.emplace(recipe.tokenizer_training, bf16_, device);
 }
