@@ -38,6 +38,37 @@ void validate_training(const auto& training, const std::string& table) {
     require(value >= 1, table + "." + key, value, "at least 1");
 }
 
+void validate_discriminator(const TokenizerTrainingConfig& config) {
+  const std::string table = "tokenizer_training.";
+  for (const auto& [key, value] :
+       {std::pair{"adversarial_start", config.adversarial_start},
+        std::pair{"discriminator_warmup_steps", config.discriminator_warmup_steps},
+        std::pair{"adversarial_anneal_steps", config.adversarial_anneal_steps}})
+    require(value >= 0, table + key, value, "0 or more");
+  require(config.discriminator_layers >= 1 && config.discriminator_layers <= 8,
+          table + "discriminator_layers", config.discriminator_layers, "1 to 8");
+  require(config.discriminator_channels >= 1 && config.discriminator_channels <= 1024,
+          table + "discriminator_channels", config.discriminator_channels, "1 to 1024");
+  require(config.discriminator_learning_rate > 0, table + "discriminator_learning_rate",
+          config.discriminator_learning_rate, "above 0");
+  for (const auto& [key, value] : {std::pair{"discriminator_beta1", config.discriminator_beta1},
+                                   std::pair{"discriminator_beta2", config.discriminator_beta2}})
+    require(value >= 0 && value < 1, table + key, value, "at least 0 and below 1");
+}
+
+// The losses whose networks need images of some size.
+void validate_image_size(int image_size, const TokenizerTrainingConfig& config) {
+  const int smallest = 3 << config.discriminator_layers;
+  require(config.adversarial_weight == 0 || config.discriminator_patches(image_size) >= 1,
+          "tokenizer_training.discriminator_layers", config.discriminator_layers,
+          "fewer: each halves the image, " + std::to_string(config.discriminator_layers) +
+              " leave no patch of images below " + std::to_string(smallest) +
+              " pixels and data.image_size is " + std::to_string(image_size));
+  require(config.perceptual != Perceptual::lpips || image_size >= 16,
+          "tokenizer_training.perceptual", choice_name(config.perceptual),
+          "features: LPIPS needs a data.image_size of at least 16");
+}
+
 }  // namespace
 
 void DataConfig::validate() const {
@@ -91,7 +122,9 @@ void TokenizerTrainingConfig::validate() const {
        {std::pair{"l1_weight", l1_weight}, std::pair{"l2_weight", l2_weight},
         std::pair{"perceptual_weight", perceptual_weight},
         std::pair{"codebook_weight", codebook_weight},
-        std::pair{"commitment_weight", commitment_weight}})
+        std::pair{"commitment_weight", commitment_weight},
+        std::pair{"adversarial_weight", adversarial_weight},
+        std::pair{"lecam_weight", lecam_weight}})
     require(value >= 0, std::string("tokenizer_training.") + key, value, "0 or more");
   require(l1_weight + l2_weight + perceptual_weight > 0, "tokenizer_training.l2_weight", l2_weight,
           "above 0 when no other reconstruction loss is on");
@@ -101,6 +134,12 @@ void TokenizerTrainingConfig::validate() const {
   require(decoder_only_fraction >= 0 && decoder_only_fraction < 1,
           "tokenizer_training.decoder_only_fraction", decoder_only_fraction,
           "at least 0 and below 1");
+  validate_discriminator(*this);
+  require(roll_backs >= 0, "tokenizer_training.roll_backs", roll_backs, "0 or more");
+}
+
+int TokenizerTrainingConfig::discriminator_patches(int image_size) const {
+  return std::max(0, (image_size >> discriminator_layers) - 2);
 }
 
 int GeneratorConfig::ffn_dim() const {
@@ -141,6 +180,7 @@ void Recipe::validate() const {
   tokenizer.validate(data.image_size);
   regularizer.validate();
   tokenizer_training.validate();
+  validate_image_size(data.image_size, tokenizer_training);
   generator.validate();
   generator_training.validate();
   sampling.validate();

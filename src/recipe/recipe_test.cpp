@@ -97,6 +97,15 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"tokenizer_training.decay_fraction=1.5",
                  "tokenizer_training.decay_fraction is 1.5"},
         BadValue{"tokenizer_training.beta2=1", "tokenizer_training.beta2 is 1"},
+        BadValue{"tokenizer_training.adversarial_weight=-1",
+                 "tokenizer_training.adversarial_weight is -1"},
+        BadValue{"tokenizer_training.adversarial_loss=wasserstein",
+                 "expected one of hinge, vanilla, non_saturating"},
+        BadValue{"tokenizer_training.discriminator_layers=0",
+                 "tokenizer_training.discriminator_layers is 0, expected 1 to 8"},
+        BadValue{"tokenizer_training.discriminator_beta1=1",
+                 "tokenizer_training.discriminator_beta1 is 1"},
+        BadValue{"tokenizer_training.roll_backs=-1", "tokenizer_training.roll_backs is -1"},
         BadValue{"generator.dim=100", "generator.dim is 100, expected a multiple of 4 x heads"},
         BadValue{"generator.heads=0", "generator.heads is 0"},
         BadValue{"generator_training.token_dropout=1", "generator_training.token_dropout is 1"},
@@ -115,6 +124,18 @@ TEST_F(Recipes, ALossWithoutATermIsRefused) {
   EXPECT_THAT(problem_with({"tokenizer_training.l1_weight=0", "tokenizer_training.l2_weight=0",
                             "tokenizer_training.perceptual_weight=0"}),
               HasSubstr("above 0 when no other reconstruction loss is on"));
+}
+
+TEST_F(Recipes, LossesWhoseNetworksNeedLargerImagesAreRefused) {
+  const std::string small = "data.image_size=16", lpips = "tokenizer_training.perceptual=lpips",
+                    adversarial = "tokenizer_training.adversarial_weight=0.5";
+  EXPECT_THAT(problem_with({small, adversarial}),
+              HasSubstr("discriminator_layers is 3, expected fewer"));
+  EXPECT_EQ(problem_with({small, adversarial, "tokenizer_training.discriminator_layers=2"}), "");
+  EXPECT_EQ(problem_with({small}), "");  // off: its size does not matter
+  EXPECT_EQ(problem_with({small, lpips}), "");
+  EXPECT_THAT(problem_with({"data.image_size=8", "tokenizer.multipliers=[1]", lpips}),
+              HasSubstr("LPIPS needs a data.image_size of at least 16"));
 }
 
 // TESSERA_UPDATE_GOLDEN=1 (or tools/update_golden) rewrites the page instead.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -84,6 +85,16 @@ constexpr std::array<std::string_view, 3> choice_names(Precision) {
   return {"auto", "float32", "bf16"};
 }
 
+/// The network of the perceptual loss: learnt by `train features`, or LPIPS.
+enum class Perceptual { features, lpips };
+constexpr std::array<std::string_view, 2> choice_names(Perceptual) { return {"features", "lpips"}; }
+
+/// What discriminator and tokenizer play for (tokenizer/adversarial_loss.h).
+enum class AdversarialLoss { hinge, vanilla, non_saturating };
+constexpr std::array<std::string_view, 3> choice_names(AdversarialLoss) {
+  return {"hinge", "vanilla", "non_saturating"};
+}
+
 /// Table [tokenizer_training].
 struct TokenizerTrainingConfig {
   int steps = 10000;
@@ -98,6 +109,20 @@ struct TokenizerTrainingConfig {
   double l1_weight = 0.0;
   double l2_weight = 1.0;
   double perceptual_weight = 1.0;
+  Perceptual perceptual = Perceptual::features;
+  double adversarial_weight = 0.0;
+  AdversarialLoss adversarial_loss = AdversarialLoss::hinge;
+  bool adaptive_weight = false;
+  int adversarial_start = 0;
+  int discriminator_warmup_steps = 0;
+  int adversarial_anneal_steps = 1000;
+  double lecam_weight = 0.0;
+  int discriminator_layers = 3;
+  int discriminator_channels = 64;
+  double discriminator_learning_rate = 1e-4;
+  double discriminator_beta1 = 0.9;
+  double discriminator_beta2 = 0.95;
+  int roll_backs = 5;
   double codebook_weight = 1.0;
   double commitment_weight = 0.25;
   int revive_every = 20;
@@ -127,6 +152,34 @@ struct TokenizerTrainingConfig {
     field("l2_weight", l2_weight, "mean squared pixel error");
     field("perceptual_weight", perceptual_weight,
           "distance in the features of --features DIR; without such a folder it must be 0");
+    field("perceptual", perceptual,
+          "what --features DIR holds: a network of `train features`, or LPIPS (VGG16 with the "
+          "published heads)");
+    field("adversarial_weight", adversarial_weight,
+          "factor of the loss that a patch discriminator gives the decoder; 0 trains without one");
+    field("adversarial_loss", adversarial_loss, "what discriminator and tokenizer play for");
+    field("adaptive_weight", adaptive_weight,
+          "multiply adversarial_weight by the ratio of the reconstruction's gradient to the "
+          "adversarial one at the decoder's last layer (VQGAN)");
+    field("adversarial_start", adversarial_start, "first step at which the discriminator learns");
+    field("discriminator_warmup_steps", discriminator_warmup_steps,
+          "steps in which the discriminator learns alone, before the tokenizer feels it");
+    field("adversarial_anneal_steps", adversarial_anneal_steps,
+          "steps in which adversarial_weight then rises smoothly to its full value");
+    field("lecam_weight", lecam_weight,
+          "keeps the discriminator's logits near their running means (LeCam), for small data; "
+          "0 is off");
+    field("discriminator_layers", discriminator_layers,
+          "convolutions that halve the image; more see larger patches, and 2^layers x 3 pixels is "
+          "the smallest image");
+    field("discriminator_channels", discriminator_channels,
+          "width of the discriminator's first layer");
+    field("discriminator_learning_rate", discriminator_learning_rate, "its own AdamW's");
+    field("discriminator_beta1", discriminator_beta1, "its own AdamW's");
+    field("discriminator_beta2", discriminator_beta2, "its own AdamW's");
+    field("roll_backs", roll_backs,
+          "times that diverged training goes back to the last good checkpoint and lowers the "
+          "cause; 0 stops it at once");
     field("codebook_weight", codebook_weight, "pulls codes towards latents");
     field("commitment_weight", commitment_weight, "pulls latents towards codes (beta of VQ-VAE)");
     field("revive_every", revive_every,
@@ -151,6 +204,12 @@ struct TokenizerTrainingConfig {
     field("precision", precision,
           "auto is bf16 autocast where the processor has bf16 dot products");
   }
+  /// First step at which the tokenizer feels the discriminator.
+  std::int64_t adversarial_felt() const {
+    return std::int64_t{adversarial_start} + discriminator_warmup_steps;
+  }
+  /// The discriminator judges this many patches a side; 0 if the image is too small for it.
+  int discriminator_patches(int image_size) const;
   void validate() const;
 };
 

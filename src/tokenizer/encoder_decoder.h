@@ -27,6 +27,7 @@ class DecoderImpl : public torch::nn::Module {
   explicit DecoderImpl(const TokenizerConfig& config);
   torch::Tensor forward(torch::Tensor x);  ///< [B, latent_channels, h, w] -> [B, 3, h f, w f]
   void recompute_levels(bool on) { recompute_ = on; }  ///< see VqModelImpl
+  torch::Tensor last_layer() const { return to_pixels_->weight; }
 
  private:
   torch::nn::Conv2d stem_{nullptr}, to_pixels_{nullptr};

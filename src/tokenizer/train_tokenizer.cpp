@@ -27,8 +27,9 @@ FrozenParts parse_frozen(const std::vector<std::string>& names) {
 
 // What two runs must share for one to be resumed as the other.
 nlohmann::json settings_of(const Recipe& recipe, const TokenizerTrainer::Inputs& inputs) {
-  nlohmann::json settings = {
-      {"recipe", to_json(recipe)}, {"data", inputs.data}, {"features", inputs.features_hash}};
+  nlohmann::json settings = {{"recipe", to_json(recipe)},
+                             {"data", inputs.data},
+                             {"features", inputs.features ? inputs.features->hash() : ""}};
   if (inputs.initial) settings["init"] = inputs.initial->hash;
   for (const auto& [name, frozen] : {std::pair{"encoder", inputs.frozen.encoder},
                                      {"quantizer", inputs.frozen.quantizer},
@@ -54,10 +55,9 @@ TokenizerTrainer::Inputs open_inputs(const TrainTokenizerOptions& options, const
   } else {
     inputs.train = images;
   }
-  if (!options.features.empty()) {
-    inputs.features = FeatureNet::load(options.features, device);
-    inputs.features_hash = inputs.features->hash();
-  }
+  if (!options.features.empty())
+    inputs.features =
+        PerceptualNet::load(options.features, recipe.tokenizer_training.perceptual, device);
   return inputs;
 }
 

@@ -2,7 +2,9 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/settings.h"
 #include "base/version.h"
+#include "tokenizer/adversarial_loss.h"
 #include "tokenizer/flops.h"
 #include "training/device.h"
 #include "training/schedule.h"
@@ -15,6 +17,13 @@ namespace {
 constexpr double kCollapsedShare = 0.05;
 constexpr std::int64_t kCollapseAfterSteps = 300;
 constexpr const char* kCodebook = "quantize.embedding.weight";
+
+// A mean error of a fifth of a grey level: below it, losses only tell rounding from rounding.
+constexpr double kNegligibleError = 1e-3;
+
+double negligible_loss(const TokenizerTrainingConfig& config) {
+  return kNegligibleError * (config.l1_weight + config.l2_weight + config.perceptual_weight);
+}
 
 AdamWOptions tokenizer_adamw(const TokenizerTrainingConfig& config) {
   return {.beta1 = config.beta1, .beta2 = config.beta2, .weight_decay = config.weight_decay};
@@ -51,6 +60,7 @@ TokenizerTrainer::TokenizerTrainer(const Recipe& recipe, Inputs inputs, std::uin
       regularizer_optimizer_((regularizer_->to(device), *regularizer_),
                              {.weight_decay = recipe.regularizer.weight_decay}),
       ema_(*model_, recipe.tokenizer_training.ema_decay),
+      watch_(negligible_loss(recipe.tokenizer_training)),
       usage_(recipe.tokenizer.codebook_size) {
   const auto latents = inputs_.train->size() * static_cast<std::size_t>(recipe.tokens_per_image());
   if (latents < static_cast<std::size_t>(recipe.tokenizer.codebook_size))
@@ -59,9 +69,14 @@ TokenizerTrainer::TokenizerTrainer(const Recipe& recipe, Inputs inputs, std::uin
                 std::to_string(inputs_.train->size()) + " training images");
   if (recipe.tokenizer_training.perceptual_weight > 0 && !inputs_.features)
     throw Error(
-        "tokenizer_training.perceptual_weight is above 0 but there is no feature network: add "
-        "--features DIR "
-        "(made by `tessera train features`), or --set tokenizer_training.perceptual_weight=0");
+        "tokenizer_training.perceptual_weight is above 0 but there is no network for it: add "
+        "--features DIR, " +
+        std::string(recipe.tokenizer_training.perceptual == Perceptual::lpips
+                        ? "a model folder of kind lpips"
+                        : "made by `tessera train features`") +
+        ", or --set tokenizer_training.perceptual_weight=0");
+  if (recipe.tokenizer_training.adversarial_weight > 0)
+    adversary_.emplace(recipe.tokenizer_training, bf16_, device);
   check_frozen_parts();
   if (inputs_.initial) inputs_.initial->tensors.clear();  // the model has them now
 }
@@ -73,6 +88,10 @@ void TokenizerTrainer::check_frozen_parts() const {
     throw Error(decoder_alone ? "--freeze decoder with tokenizer_training.decoder_only_fraction "
                                 "above 0: nothing would learn in the end"
                               : "--freeze encoder,quantizer,decoder: nothing would learn");
+  if (frozen.decoder && recipe_.tokenizer_training.adversarial_weight > 0)
+    throw Error(
+        "--freeze decoder with tokenizer_training.adversarial_weight above 0, which acts through "
+        "the decoder: add --set tokenizer_training.adversarial_weight=0");
   if (frozen.encoder && recipe_.regularizer.on())
     throw Error(
         "--freeze encoder with regularizer.weight above 0, which acts on the encoder alone: add "
@@ -94,6 +113,7 @@ Progress::Values TokenizerTrainer::step(std::int64_t step, bool report) {
   begin(step);
   const auto images = image_tensor(loader_->next(), device_);
   const auto loss = add_gradients(images, step);
+  watch_divergence(loss, step);
   update_weights(step);
   Progress::Values values;
   if (report) {
@@ -108,23 +128,20 @@ Progress::Values TokenizerTrainer::step(std::int64_t step, bool report) {
   return values;
 }
 
-// Gradients of the losses, a part of the batch after the other; returns the mean of each loss.
-TokenizerTrainer::Losses TokenizerTrainer::add_gradients(const torch::Tensor& images,
-                                                         std::int64_t step) {
-  const int parts = recipe_.tokenizer_training.accumulate;
+// Gradients of the losses, a part of the batch after the other; returns the means over the parts.
+Losses TokenizerTrainer::add_gradients(const torch::Tensor& images, std::int64_t step) {
+  const double share = 1.0 / recipe_.tokenizer_training.accumulate;
   Losses mean;
   std::vector<torch::Tensor> latents;
-  for (const auto& part : images.chunk(parts)) {
-    const auto loss = losses(part, step);
+  discriminator_accuracy_ = 0;
+  for (const auto& part : images.chunk(recipe_.tokenizer_training.accumulate)) {
+    auto loss = losses(part, step);
     if (!loss.total.requires_grad())
       throw Error("no loss depends on a part that learns: freeze less, or turn on a loss");
-    (loss.total / parts).backward();
+    (share == 1 ? loss.total : loss.total * share).backward();
+    teach_discriminator(loss, part, step);
+    mean.add_share(loss, share);
     latents.push_back(latents_);
-    if (mean.terms.empty())
-      for (const auto& [name, value] : loss.terms) mean.terms.emplace_back(name, value / parts);
-    else
-      for (std::size_t i = 0; i < loss.terms.size(); ++i)
-        mean.terms[i].second = mean.terms[i].second + loss.terms[i].second / parts;
   }
   latents_ = torch::cat(latents);
   return mean;
@@ -156,15 +173,7 @@ void TokenizerTrainer::initialise_codebook() {
   ema_.place_rows(kCodebook, every);
 }
 
-void TokenizerTrainer::Losses::add(const std::string& name, double weight,
-                                   const torch::Tensor& value) {
-  if (weight == 0) return;
-  terms.emplace_back(name, value.detach());
-  const auto weighted = weight * value;
-  total = total.defined() ? total + weighted : weighted;
-}
-
-TokenizerTrainer::Losses TokenizerTrainer::losses(const torch::Tensor& images, std::int64_t step) {
+Losses TokenizerTrainer::losses(const torch::Tensor& images, std::int64_t step) {
   const Autocast autocast(bf16_, device_);
   const auto& config = recipe_.tokenizer_training;
   const auto frozen = frozen_parts(step);
@@ -174,7 +183,9 @@ TokenizerTrainer::Losses TokenizerTrainer::losses(const torch::Tensor& images, s
     torch::AutoGradMode grad(!(frozen.encoder && frozen.quantizer));
     coded = model_->encode(images);
   }
-  add_reconstruction(losses, images, model_->decode(coded.quantized));
+  losses.decoded = model_->decode(coded.quantized);
+  add_reconstruction(losses, images);
+  add_adversarial(losses, step);
   {
     const Autocast exact(false, device_);
     auto& quantizer = model_->quantizer();
@@ -194,26 +205,62 @@ TokenizerTrainer::Losses TokenizerTrainer::losses(const torch::Tensor& images, s
   return losses;
 }
 
-void TokenizerTrainer::add_reconstruction(Losses& losses, const torch::Tensor& images,
-                                          const torch::Tensor& decoded) {
+void TokenizerTrainer::add_reconstruction(Losses& losses, const torch::Tensor& images) {
   const auto& config = recipe_.tokenizer_training;
-  const auto error = decoded - images;
+  const auto error = losses.decoded - images;
   losses.add("l1", config.l1_weight, error.abs().mean());
   losses.add("l2", config.l2_weight, error.square().mean());
   if (config.perceptual_weight > 0)
     losses.add("perceptual", config.perceptual_weight,
-               perceptual_distance(*inputs_.features, decoded, images).mean());
+               inputs_.features->distance(losses.decoded, images).mean());
+  losses.reconstruction = losses.total;
+}
+
+double TokenizerTrainer::adversarial_weight(std::int64_t step) const {
+  return adversary_ ? adversary_->weight(step) * recovery_.adversarial_factor : 0;
+}
+
+void TokenizerTrainer::add_adversarial(Losses& losses, std::int64_t step) {
+  double weight = adversarial_weight(step);
+  if (weight == 0) return;
+  const auto loss = adversary_->generator_loss(losses.decoded);
+  if (recipe_.tokenizer_training.adaptive_weight) {
+    const Autocast exact(false, device_);
+    weight *= adaptive_weight(losses.reconstruction, loss, model_->last_layer());
+  }
+  losses.add("adversarial", weight, loss);
+  losses.note("adversarial_weight", weight);
+}
+
+// The discriminator sees the reconstructions of this step, before either side learns from it.
+void TokenizerTrainer::teach_discriminator(Losses& losses, const torch::Tensor& images,
+                                           std::int64_t step) {
+  if (!adversary_ || !adversary_->learns(step)) return;
+  const double share = 1.0 / recipe_.tokenizer_training.accumulate;
+  const auto verdict = adversary_->teach(images, losses.decoded, share);
+  for (const auto& [name, value] : verdict.values()) losses.note(name, value);
+  discriminator_accuracy_ += share * verdict.accuracy;
+}
+
+void TokenizerTrainer::watch_divergence(const Losses& losses, std::int64_t step) {
+  if (recipe_.tokenizer_training.roll_backs == 0) return;
+  const auto accuracy =
+      adversarial_weight(step) > 0 ? std::optional(discriminator_accuracy_) : std::nullopt;
+  watch_.observe(losses.reconstruction.item<double>(), accuracy);
 }
 
 void TokenizerTrainer::update_weights(std::int64_t step) {
   const auto& config = recipe_.tokenizer_training;
   const auto rate = [&](double peak) {
-    return learning_rate_at(step, steps_, peak, config.warmup_steps, config.decay_fraction);
+    return recovery_.rate_factor *
+           learning_rate_at(step, steps_, peak, config.warmup_steps, config.decay_fraction);
   };
   gradient_norm_ = optimizer_.clip_gradients(config.clip_norm);
   optimizer_.step(rate(config.learning_rate));
   optimizer_.zero_gradients();
   ema_.update();
+  if (adversary_ && adversary_->learns(step))
+    adversary_->update(rate(config.discriminator_learning_rate), config.clip_norm);
   if (!regularized(step)) return;
   regularizer_optimizer_.clip_gradients(config.clip_norm);
   regularizer_optimizer_.step(rate(recipe_.regularizer.learning_rate));
@@ -258,23 +305,21 @@ nlohmann::json TokenizerTrainer::validate() {
   CodeUsage usage(recipe_.tokenizer.codebook_size);
   double l1 = 0, psnr = 0, perceptual = 0;
   std::int64_t count = 0;
-  for_each_batch(
-      *inputs_.valid, recipe_.data, recipe_.tokenizer_training.batch_size,
-      static_cast<std::size_t>(recipe_.tokenizer_training.valid_images),
-      [&](const ImageBatch& batch) {
-        const Autocast autocast(bf16_, device_);
-        const auto images = image_tensor(batch, device_);
-        const auto coded = model_->encode(images);
-        const auto decoded = model_->decode(coded.quantized).clamp(-1, 1);
-        usage.add(coded.codes);
-        count += images.size(0);
-        const auto error = (decoded - images) / 2;  // pixels in [0, 1]
-        l1 += 2 * error.abs().mean({1, 2, 3}).sum().item<double>();
-        psnr -= 10 * error.square().mean({1, 2, 3}).log10().sum().item<double>();
-        if (inputs_.features)
-          perceptual +=
-              perceptual_distance(*inputs_.features, decoded, images).sum().item<double>();
-      });
+  for_each_batch(*inputs_.valid, recipe_.data, recipe_.tokenizer_training.batch_size,
+                 static_cast<std::size_t>(recipe_.tokenizer_training.valid_images),
+                 [&](const ImageBatch& batch) {
+                   const Autocast autocast(bf16_, device_);
+                   const auto images = image_tensor(batch, device_);
+                   const auto coded = model_->encode(images);
+                   const auto decoded = model_->decode(coded.quantized).clamp(-1, 1);
+                   usage.add(coded.codes);
+                   count += images.size(0);
+                   const auto error = (decoded - images) / 2;  // pixels in [0, 1]
+                   l1 += 2 * error.abs().mean({1, 2, 3}).sum().item<double>();
+                   psnr -= 10 * error.square().mean({1, 2, 3}).log10().sum().item<double>();
+                   if (inputs_.features)
+                     perceptual += inputs_.features->distance(decoded, images).sum().item<double>();
+                 });
   const auto mean = [&](double sum) {
     return sum / static_cast<double>(std::max<std::int64_t>(1, count));
   };
@@ -288,7 +333,8 @@ nlohmann::json TokenizerTrainer::validate() {
 }
 
 TensorMap TokenizerTrainer::state() const {
-  TensorMap state{{"usage", usage_.counts()}};
+  TensorMap state{
+      {"usage", usage_.counts()}, {"watch", watch_.state()}, {"recovery", recovery_.state()}};
   add_with_prefix(state, tensors_of(*model_), "model.");
   add_with_prefix(state, optimizer_.state(), "optimizer.");
   add_with_prefix(state, ema_.state(), "ema.");
@@ -296,6 +342,7 @@ TensorMap TokenizerTrainer::state() const {
     add_with_prefix(state, tensors_of(*regularizer_), "regularizer.");
     add_with_prefix(state, regularizer_optimizer_.state(), "regularizer_optimizer.");
   }
+  if (adversary_) add_with_prefix(state, adversary_->state(), "adversary.");
   return state;
 }
 
@@ -307,15 +354,40 @@ void TokenizerTrainer::load_state(const TensorMap& state, const std::string& whe
     load_tensors(*regularizer_, without_prefix(state, "regularizer."), where);
     regularizer_optimizer_.load_state(without_prefix(state, "regularizer_optimizer."), where);
   }
-  if (!state.contains("usage")) throw Error(where + ": tensor 'usage' is missing");
+  if (adversary_) adversary_->load_state(without_prefix(state, "adversary."), where);
+  for (const auto* name : {"usage", "watch", "recovery"})
+    if (!state.contains(name)) throw Error(where + ": tensor '" + name + "' is missing");
   usage_.restore(state.at("usage"));
+  watch_.load_state(state.at("watch"));
+  recovery_.load_state(state.at("recovery"));
+  loader_.reset();  // the next step may be any
+}
+
+bool TokenizerTrainer::healthy() const {
+  return recipe_.tokenizer_training.roll_backs > 0 && watch_.healthy();
+}
+
+std::string TokenizerTrainer::recover(const Diverged& cause, std::int64_t step) {
+  if (recovery_.roll_backs >= recipe_.tokenizer_training.roll_backs)
+    throw Error(std::string(cause.what()) + ", after " + std::to_string(recovery_.roll_backs) +
+                " roll-backs (tokenizer_training.roll_backs): lower learning_rate or "
+                "adversarial_weight");
+  ++recovery_.roll_backs;
+  const bool adversarial = adversarial_weight(step) > 0;
+  double& factor = adversarial ? recovery_.adversarial_factor : recovery_.rate_factor;
+  factor /= 2;
+  return (adversarial ? "adversarial_weight x " : "learning rates x ") +
+         nlohmann::json(factor).dump();
 }
 
 void TokenizerTrainer::write_model(const fs::path& folder) const {
+  const auto& features = inputs_.features;
   nlohmann::json extra = {{"steps", steps_},
                           {"parameters", parameter_count(*model_)},
                           {"training_flops", tokenizer_training_flops(recipe_, steps_)},
-                          {"features", inputs_.features_hash}};
+                          {"features", features ? features->hash() : ""},
+                          {"perceptual", features ? choice_name(features->kind()) : ""},
+                          {"roll_backs", recovery_.roll_backs}};
   if (inputs_.initial) extra["init"] = inputs_.initial->hash;
   write_model_folder(folder,
                      {.kind = "tokenizer",

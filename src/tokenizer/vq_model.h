@@ -23,6 +23,8 @@ class VqModelImpl : public torch::nn::Module {
                              int columns);  ///< codes [B, rows * columns]
 
   Quantizer& quantizer() { return quantizer_; }
+  /// Weight of the decoder's last convolution (see adaptive_weight).
+  torch::Tensor last_layer() const { return decoder_->last_layer(); }
   /// From here on these parts do not learn, and the others do.
   void freeze(const FrozenParts& frozen);
   /// Whether training computes each level again for its gradient instead of keeping what it

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "features/lpips.h"
+#include "tokenizer/discriminator.h"
 #include "tokenizer/flops.h"
 #include "training/weights.h"
 
@@ -98,6 +100,38 @@ TEST(VqModel, MatchedRunCostsNoMoreThanThePlainOne) {
   EXPECT_NEAR(tokenizer_training_flops(recipe, steps) /
                   tokenizer_training_flops(plain, plain.tokenizer_training.steps),
               1, 1e-3);
+}
+
+TEST(VqModel, TheLossesNetworksCountInTheWholeRun) {
+  Recipe recipe;
+  recipe.data.image_size = 32;
+  recipe.tokenizer.channels = 32;
+  recipe.tokenizer.multipliers = {1, 2, 2};
+  auto& training = recipe.tokenizer_training;
+  training.steps = 1000;
+  training.batch_size = 4;
+  const double without = tokenizer_training_flops(recipe, 1000);
+  training.perceptual = Perceptual::lpips;
+  training.adversarial_weight = 0.5;
+  training.adversarial_start = 600;
+  training.discriminator_warmup_steps = 100;
+  const auto flops = tokenizer_flops(recipe);
+  EXPECT_DOUBLE_EQ(flops.perceptual, Lpips::flops(32));
+  EXPECT_DOUBLE_EQ(flops.discriminator, discriminator_flops(3, 64, 32));
+  // Steps after the first 600 teach the discriminator, after 700 the tokenizer too.
+  EXPECT_NEAR(tokenizer_training_flops(recipe, 1000) / without,
+              1 + 4 *
+                      (1000 * 3 * flops.perceptual + 400 * 6 * flops.discriminator +
+                       300 * 2 * flops.discriminator) /
+                      without,
+              1e-12);
+  recipe.regularizer.weight = 1;
+  recipe.regularizer.width = 256;
+  auto plain = recipe;
+  plain.regularizer.weight = 0;
+  const auto steps = tokenizer_steps(recipe);
+  EXPECT_LE(tokenizer_training_flops(recipe, steps), tokenizer_training_flops(plain, 1000));
+  EXPECT_GT(tokenizer_training_flops(recipe, steps + 1), tokenizer_training_flops(plain, 1000));
 }
 
 TEST(VqModel, GradientsMatchFiniteDifferences) {

@@ -9,7 +9,7 @@ namespace tessera {
 
 /// What config.json of a model folder holds (docs/formats/model-folder.md).
 struct ModelConfig {
-  std::string kind;  ///< "tokenizer", "generator" or "features"
+  std::string kind;  ///< "tokenizer", "generator", "features" or "lpips"
   Recipe recipe;     ///< the full effective configuration
   std::vector<std::string> class_names;
   std::string data;                                 ///< what it was trained on
