@@ -41,7 +41,7 @@ TEST_F(Recipes, TheFullConfigurationSurvivesJson) {
              "[data]\nimage_size = 64\n[regularizer]\nweight = 2.5\ninput = \"continuous\"\n");
   const auto recipe = load_recipe(path_, {"tokenizer.codebook_size=512"});
   EXPECT_EQ(recipe.data.image_size, 64);
-  EXPECT_EQ(recipe.regularizer.input, RegularizerInput::continuous);
+  EXPECT_EQ(recipe.regularizer.input, RegularizedLatents::continuous);
   EXPECT_EQ(recipe.tokenizer.codebook_size, 512);
   const auto json = to_json(recipe);
   EXPECT_EQ(to_json(recipe_from_json(json, "config.json")), json);

@@ -123,6 +123,10 @@ TokenizerTrainer::Losses TokenizerTrainer::losses(const torch::Tensor& images, s
     const Autocast exact(false, device_);
     losses.add("codebook", config.codebook_weight, model_->quantizer()->codebook_loss(coded));
     losses.add("commitment", config.commitment_weight, model_->quantizer()->commitment_loss(coded));
+    if (config.entropy_weight > 0)
+      losses.add("entropy", config.entropy_weight,
+                 model_->quantizer()->entropy_loss(coded, config.entropy_temperature));
+    model_->quantizer()->observe(coded);
   }
   if (regularized(step)) {
     const double weight =
@@ -154,6 +158,7 @@ void TokenizerTrainer::update_weights(std::int64_t step) {
   gradient_norm_ = optimizer_.clip_gradients(config.clip_norm);
   optimizer_.step(rate(config.learning_rate));
   optimizer_.zero_gradients();
+  model_->quantizer()->update_codes();
   if (!regularized(step)) return;
   regularizer_optimizer_.clip_gradients(config.clip_norm);
   regularizer_optimizer_.step(rate(recipe_.regularizer.learning_rate));
@@ -228,6 +233,7 @@ nlohmann::json TokenizerTrainer::validate() {
 TensorMap TokenizerTrainer::state() const {
   TensorMap state{{"usage", usage_.counts()}};
   add_with_prefix(state, tensors_of(*model_), "model.");
+  add_with_prefix(state, model_->quantizer()->statistics(), "quantizer.");
   add_with_prefix(state, optimizer_.state(), "optimizer.");
   if (recipe_.regularizer.on()) {
     add_with_prefix(state, tensors_of(*regularizer_), "regularizer.");
@@ -238,6 +244,7 @@ TensorMap TokenizerTrainer::state() const {
 
 void TokenizerTrainer::load_state(const TensorMap& state, const std::string& where) {
   load_tensors(*model_, without_prefix(state, "model."), where);
+  model_->quantizer()->load_statistics(without_prefix(state, "quantizer."), where);
   optimizer_.load_state(without_prefix(state, "optimizer."), where);
   if (recipe_.regularizer.on()) {
     load_tensors(*regularizer_, without_prefix(state, "regularizer."), where);

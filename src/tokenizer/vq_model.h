@@ -17,6 +17,7 @@ class VqModelImpl : public torch::nn::Module {
                              int columns);  ///< codes [B, rows * columns]
 
   Quantizer& quantizer() { return quantizer_; }
+  const Quantizer& quantizer() const { return quantizer_; }
   /// Encoder, projection and codebook learn only while not frozen; the decoder always does.
   void freeze_codes(bool frozen);
 
