@@ -96,8 +96,8 @@ torch::Tensor CausalRegularizerImpl::index_loss(const torch::Tensor& predicted,
   const Autocast exact(false, predicted.device());
   const auto& codebook = coded.codebook;
   const auto variance = (codebook - codebook.mean(0)).square().mean();
-  return code_cross_entropy(predicted.flatten(0, 1), sharpness_.exp() / (variance + 1e-8), codebook,
-                            coded.codes.slice(1, 1).flatten());
+  return code_cross_entropy(predicted.flatten(0, 1), sharpness_.exp() / (2 * variance + 1e-8),
+                            codebook, coded.codes.slice(1, 1).flatten());
 }
 
 torch::Tensor next_latent_loss(const torch::Tensor& predicted, const torch::Tensor& target,

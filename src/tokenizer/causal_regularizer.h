@@ -28,14 +28,14 @@ TORCH_MODULE(CausalLayer);
 ///                   L / Var(z), Var(z) = mean || z - mean(z) ||^2   (variance_normalised: no gain
 ///                   from bunching the latents)
 ///   cross_entropy:  L = mean_t>0 -log softmax_k(-s || f(z_<t) - e_k ||^2)[c_t],  in nats
-///                   s = exp(sharpness) / Var(e)
+///                   s = exp(sharpness) / (2 Var(e))
 ///
 /// Cross-entropy is the paper's ablation: f points into code space and is judged by the index c_t
 /// of the code that follows, as the generator will be. Its precision s is learnt, in units of the
-/// codebook's own variance, so that it starts sensibly whatever the scale of the codes. An index
-/// has no gradient, so the encoder learns from what f reads, z_<t, only: to write what tells more
-/// of what follows. The codes e_k are constants of this loss: they stay where their own loss or
-/// statistics put them, and the loss means the same for every kind of quantizer.
+/// codebook's own variance: it starts from Gaussians as wide as the codebook, whatever the scale of
+/// the codes. An index has no gradient, so the encoder learns from what f reads, z_<t, only: to
+/// write what tells more of what follows. The codes e_k are constants of this loss: they stay where
+/// their own loss or statistics put them, and it means the same for every kind of quantizer.
 class CausalRegularizerImpl : public torch::nn::Module {
  public:
   CausalRegularizerImpl(const RegularizerConfig& config, int code_size, int tokens);

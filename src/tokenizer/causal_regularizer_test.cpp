@@ -136,7 +136,7 @@ class CrossEntropy : public testing::TestWithParam<RegularizedLatents> {
                                           double sharpness) {
     const auto distances = (predicted.unsqueeze(2) - coded.codebook).square().sum(-1);
     const auto variance = coded.codebook.var(0, /*unbiased=*/false).mean();
-    const auto logits = -std::exp(sharpness) / (variance + 1e-8) * distances;  // [B, T-1, V]
+    const auto logits = -std::exp(sharpness) / (2 * variance + 1e-8) * distances;  // [B, T-1, V]
     return torch::nn::functional::cross_entropy(logits.flatten(0, 1),
                                                 coded.codes.slice(1, 1).flatten());
   }

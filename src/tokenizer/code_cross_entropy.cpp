@@ -22,14 +22,14 @@ class CodeCrossEntropy : public torch::autograd::Function<CodeCrossEntropy> {
     for_each_slice(
         predicted, codebook.size(0), [&](std::int64_t first, const torch::Tensor& slice) {
           const auto last = first + slice.size(0);
-          const auto chosen = codes.slice(0, first, last).unsqueeze(1);      // [n, 1]
-          const auto distances = code_distances(slice, codebook);            // [n, V]
-          const auto log_p = torch::log_softmax(distances * -precision, 1);  // [n, V]
+          const auto chosen = codes.slice(0, first, last).unsqueeze(1);  // [n, 1]
+          auto distances = code_distances(slice, codebook);              // [n, V]
+          auto log_p = torch::log_softmax(distances * -precision, 1);    // [n, V]
           loss -= log_p.gather(1, chosen).sum();
           const auto dlogits =
-              log_p.exp().scatter_add(1, chosen, torch::full_like(chosen, -1, predicted.options()));
+              log_p.exp_().scatter_add_(1, chosen, torch::full_like(chosen, -1, slice.options()));
           dpredicted.slice(0, first, last).copy_(dlogits.mm(codebook));
-          dprecision -= (dlogits * distances).sum();
+          dprecision -= distances.mul_(dlogits).sum();
         });
     context->save_for_backward(
         {dpredicted * (2 * precision / count), dprecision / static_cast<double>(count)});

@@ -61,7 +61,7 @@ TEST(CodeDistance, NoLatentsHaveNoCodes) {
 
 // The paper's largest codebook, against squared differences in float64.
 TEST(CodeDistance, FindsTheNearestOf131072Codes) {
-  constexpr std::int64_t kCodes = 131072, kLatents = 3000;
+  constexpr std::int64_t kCodes = 131072, kLatents = 2000;
   const auto latents = random({kLatents, 8}, 6), codebook = random({kCodes, 8}, 7);
   const auto chosen = nearest_codes(latents, codebook);
   const auto exact_codes = codebook.to(torch::kFloat64);

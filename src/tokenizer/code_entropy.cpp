@@ -12,7 +12,7 @@ using torch::autograd::tensor_list;
 
 torch::Tensor log_choices(const torch::Tensor& latents, const torch::Tensor& codebook,
                           double temperature) {  // [N, V]
-  return torch::log_softmax(code_distances(latents, codebook) / -temperature, 1);
+  return torch::log_softmax(code_distances(latents, codebook).div_(-temperature), 1);
 }
 
 class CodeEntropyLoss : public torch::autograd::Function<CodeEntropyLoss> {
@@ -22,9 +22,10 @@ class CodeEntropyLoss : public torch::autograd::Function<CodeEntropyLoss> {
     auto negative_entropy = torch::zeros({}, latents.options());
     auto usage = torch::zeros({codebook.size(0)}, latents.options());
     for_each_slice(latents, codebook.size(0), [&](std::int64_t, const torch::Tensor& slice) {
-      const auto log_p = log_choices(slice, codebook, temperature), p = log_p.exp();
-      negative_entropy += (p * log_p).sum();
+      auto log_p = log_choices(slice, codebook, temperature);
+      const auto p = log_p.exp();
       usage += p.sum(0);
+      negative_entropy += log_p.mul_(p).sum();
     });
     usage /= latents.size(0);
     // A code that no latent's choice can reach in this precision has p = 0 everywhere: any finite
@@ -45,9 +46,10 @@ class CodeEntropyLoss : public torch::autograd::Function<CodeEntropyLoss> {
     const auto scale = gradients[0] * (2 / (temperature * static_cast<double>(latents.size(0))));
     auto dlatents = torch::empty_like(latents), dcodebook = torch::zeros_like(codebook);
     for_each_slice(latents, codebook.size(0), [&](std::int64_t first, const torch::Tensor& slice) {
-      const auto log_p = log_choices(slice, codebook, temperature), p = log_p.exp();
-      const auto dp = log_usage - log_p;
-      const auto dlogits = p * (dp - (p * dp).sum(1, true)) * scale;
+      auto log_p = log_choices(slice, codebook, temperature);
+      const auto p = log_p.exp();
+      auto dp = log_p.neg_().add_(log_usage);
+      const auto dlogits = dp.sub_((p * dp).sum(1, true)).mul_(p).mul_(scale);
       dlatents.slice(0, first, first + slice.size(0)).copy_(dlogits.mm(codebook));
       if (context->needs_input_grad(1))
         dcodebook += dlogits.t().mm(slice) - dlogits.sum(0).unsqueeze(1) * codebook;

@@ -10,8 +10,8 @@ namespace tessera {
 ///
 ///   L = mean_n H(p_n) - H(mean_n p_n),  p_n = softmax_k(-||z_n - e_k||^2 / temperature), in nats
 ///
-/// latents [N, C] and codebook [V, C] get their exact gradients. No more than slices of the [N, V]
-/// matrix are ever in memory: the backward pass computes each anew.
+/// latents [N, C] and codebook [V, C] get their exact gradients. No more than three slices
+/// (kSliceBytes) of the [N, V] matrix are ever in memory: the backward pass computes each anew.
 torch::Tensor code_entropy_loss(const torch::Tensor& latents, const torch::Tensor& codebook,
                                 double temperature);
 
