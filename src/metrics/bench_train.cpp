@@ -60,6 +60,10 @@ Subject tokenizer_subject(const Recipe& recipe, int batch, const torch::Device& 
     const Autocast exact(false, images.device());
     total = total + tokenizer->quantizer()->codebook_loss(coded) +
             tokenizer->quantizer()->commitment_loss(coded);
+    const auto& training = recipe.tokenizer_training;
+    if (training.entropy_weight > 0)
+      total = total + training.entropy_weight *
+                          tokenizer->quantizer()->entropy_loss(coded, training.entropy_temperature);
     if (recipe.regularizer.on())
       total = total + regularizer->forward(coded, recipe.regularizer.weight);
     return total;

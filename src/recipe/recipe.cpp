@@ -99,6 +99,8 @@ void TokenizerConfig::validate(int image_size) const {
   require(codebook_size >= 2 && codebook_size <= (1 << 20), "tokenizer.codebook_size",
           codebook_size, "2 to 1048576");
   require(code_size >= 1, "tokenizer.code_size", code_size, "at least 1");
+  require(codebook_decay >= 0 && codebook_decay < 1, "tokenizer.codebook_decay", codebook_decay,
+          "at least 0 and below 1");
   require(image_size % downsampling() == 0, "data.image_size", image_size,
           "a multiple of " + std::to_string(downsampling()) +
               ", since tokenizer.multipliers halves the image " +
@@ -123,9 +125,12 @@ void TokenizerTrainingConfig::validate() const {
         std::pair{"perceptual_weight", perceptual_weight},
         std::pair{"codebook_weight", codebook_weight},
         std::pair{"commitment_weight", commitment_weight},
+        std::pair{"entropy_weight", entropy_weight},
         std::pair{"adversarial_weight", adversarial_weight},
         std::pair{"lecam_weight", lecam_weight}})
     require(value >= 0, std::string("tokenizer_training.") + key, value, "0 or more");
+  require(entropy_temperature > 0, "tokenizer_training.entropy_temperature", entropy_temperature,
+          "above 0");
   require(l1_weight + l2_weight + perceptual_weight > 0, "tokenizer_training.l2_weight", l2_weight,
           "above 0 when no other reconstruction loss is on");
   require(revive_every >= 0, "tokenizer_training.revive_every", revive_every, "0 or more");

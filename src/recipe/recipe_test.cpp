@@ -41,7 +41,7 @@ TEST_F(Recipes, TheFullConfigurationSurvivesJson) {
              "[data]\nimage_size = 64\n[regularizer]\nweight = 2.5\ninput = \"continuous\"\n");
   const auto recipe = load_recipe(path_, {"tokenizer.codebook_size=512"});
   EXPECT_EQ(recipe.data.image_size, 64);
-  EXPECT_EQ(recipe.regularizer.input, RegularizerInput::continuous);
+  EXPECT_EQ(recipe.regularizer.input, RegularizedLatents::continuous);
   EXPECT_EQ(recipe.tokenizer.codebook_size, 512);
   const auto json = to_json(recipe);
   EXPECT_EQ(to_json(recipe_from_json(json, "config.json")), json);
@@ -86,12 +86,23 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"tokenizer.codebook_size=1",
                  "tokenizer.codebook_size is 1, expected 2 to 1048576"},
         BadValue{"tokenizer.code_size=0", "tokenizer.code_size is 0"},
+        BadValue{"tokenizer.codebook_decay=1", "tokenizer.codebook_decay is 1"},
+        BadValue{"tokenizer.quantizer=fsq", "quantizer is \"fsq\", expected one of vq, ema"},
+        BadValue{"tokenizer.gradient=none",
+                 "gradient is \"none\", expected one of straight_through, rotation"},
         BadValue{"tokenizer.code_szie=8", "unknown name 'code_szie', did you mean 'code_size'?"},
         BadValue{"tokeniser.code_size=8", "unknown name 'tokeniser', did you mean 'tokenizer'?"},
         BadValue{"regularizer.weight=-1", "regularizer.weight is -1"},
         BadValue{"regularizer.width=65", "regularizer.width is 65, expected a multiple of heads"},
         BadValue{"regularizer.input=discrete",
                  "input is \"discrete\", expected one of continuous, quantized"},
+        BadValue{"regularizer.loss=l1", "loss is \"l1\", expected one of l2, cross_entropy"},
+        BadValue{"regularizer.target=codes",
+                 "target is \"codes\", expected one of continuous, quantized"},
+        BadValue{"tokenizer_training.entropy_weight=-1",
+                 "tokenizer_training.entropy_weight is -1.0, expected 0 or more"},
+        BadValue{"tokenizer_training.entropy_temperature=0",
+                 "tokenizer_training.entropy_temperature is 0.0, expected above 0"},
         BadValue{"tokenizer_training.steps=0", "tokenizer_training.steps is 0"},
         BadValue{"tokenizer_training.learning_rate=0", "tokenizer_training.learning_rate is 0"},
         BadValue{"tokenizer_training.decay_fraction=1.5",

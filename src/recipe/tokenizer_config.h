@@ -7,6 +7,17 @@
 
 namespace tessera {
 
+/// How codes learn: by gradient (the codebook loss) or as moving averages of the latents that chose
+/// them.
+enum class QuantizerKind { vq, ema };
+constexpr std::array<std::string_view, 2> choice_names(QuantizerKind) { return {"vq", "ema"}; }
+
+/// How the decoder's gradient crosses the quantizer.
+enum class CodeGradient { straight_through, rotation };
+constexpr std::array<std::string_view, 2> choice_names(CodeGradient) {
+  return {"straight_through", "rotation"};
+}
+
 /// Table [tokenizer]: the shape of the VQ tokenizer (LlamaGen's design at any size).
 struct TokenizerConfig {
   int channels = 128;
@@ -17,7 +28,10 @@ struct TokenizerConfig {
   int latent_channels = 256;
   int codebook_size = 16384;
   int code_size = 8;
+  QuantizerKind quantizer = QuantizerKind::vq;
   bool l2_normalised = true;
+  double codebook_decay = 0.99;
+  CodeGradient gradient = CodeGradient::straight_through;
 
   void visit(auto&& field) {
     field("channels", channels, "width of the first level; a multiple of 32");
@@ -29,7 +43,15 @@ struct TokenizerConfig {
     field("latent_channels", latent_channels, "channels between encoder and code projection");
     field("codebook_size", codebook_size, "distinct tokens");
     field("code_size", code_size, "numbers per code");
+    field("quantizer", quantizer,
+          "how codes learn: by gradient of the codebook loss (LlamaGen with l2_normalised, VQGAN "
+          "without), or as exponential moving averages of the latents that chose them (VQ-VAE)");
     field("l2_normalised", l2_normalised, "latents and codes live on the unit sphere (LlamaGen)");
+    field("codebook_decay", codebook_decay,
+          "quantizer ema: share of its statistics that a code keeps at each step");
+    field("gradient", gradient,
+          "how the decoder's gradient reaches the latents: unchanged, or by the rotation and "
+          "rescaling that takes each latent to its code");
   }
   /// Pixels per token side: 2^(levels - 1).
   int downsampling() const { return 1 << (multipliers.size() - 1); }
@@ -37,15 +59,24 @@ struct TokenizerConfig {
   void validate(int image_size) const;
 };
 
-enum class RegularizerInput { continuous, quantized };
-constexpr std::array<std::string_view, 2> choice_names(RegularizerInput) {
+/// A latent before quantization, or the code that replaces it with its gradient passed through.
+enum class RegularizedLatents { continuous, quantized };
+constexpr std::array<std::string_view, 2> choice_names(RegularizedLatents) {
   return {"continuous", "quantized"};
+}
+
+/// What the causal transformer predicts: the next latent (squared error) or the next code's index.
+enum class RegularizerLoss { l2, cross_entropy };
+constexpr std::array<std::string_view, 2> choice_names(RegularizerLoss) {
+  return {"l2", "cross_entropy"};
 }
 
 /// Table [regularizer]: causally regularized tokenization (arXiv 2412.16326) and its variants.
 struct RegularizerConfig {
   double weight = 0.0;
-  RegularizerInput input = RegularizerInput::quantized;
+  RegularizerLoss loss = RegularizerLoss::l2;
+  RegularizedLatents input = RegularizedLatents::quantized;
+  RegularizedLatents target = RegularizedLatents::continuous;
   bool detach_target = false;
   bool variance_normalised = true;
   int start_step = 0;
@@ -59,12 +90,19 @@ struct RegularizerConfig {
 
   void visit(auto&& field) {
     field("weight", weight, "factor of the next-latent loss; 0 trains the plain tokenizer");
+    field(
+        "loss", loss,
+        "squared error of the next latent (the paper), or cross-entropy of the next code's index");
     field("input", input,
           "what the causal transformer reads: continuous latents (the paper) or straight-through "
           "quantized ones");
-    field("detach_target", detach_target, "stop the gradient through the predicted latent");
-    field("variance_normalised", variance_normalised,
-          "divide the loss by the latents' own variance, so that it cannot fall by bunching them");
+    field("target", target,
+          "loss l2: what is predicted, the next latent before quantization (the paper) or after");
+    field("detach_target", detach_target,
+          "loss l2: stop the gradient through the predicted latent");
+    field(
+        "variance_normalised", variance_normalised,
+        "loss l2: divide it by the latents' own variance, so that it cannot fall by bunching them");
     field("start_step", start_step, "first step at which the weight rises from 0");
     field("anneal_steps", anneal_steps,
           "steps in which the weight rises smoothly to its full value");
@@ -125,6 +163,8 @@ struct TokenizerTrainingConfig {
   int roll_backs = 5;
   double codebook_weight = 1.0;
   double commitment_weight = 0.25;
+  double entropy_weight = 0.0;
+  double entropy_temperature = 0.01;
   int revive_every = 20;
   double revive_until = 0.8;
   double decoder_only_fraction = 0.0;
@@ -180,8 +220,14 @@ struct TokenizerTrainingConfig {
     field("roll_backs", roll_backs,
           "times that diverged training goes back to the last good checkpoint and lowers the "
           "cause; 0 stops it at once");
-    field("codebook_weight", codebook_weight, "pulls codes towards latents");
+    field("codebook_weight", codebook_weight,
+          "pulls codes towards latents; with tokenizer.quantizer = ema their statistics do");
     field("commitment_weight", commitment_weight, "pulls latents towards codes (beta of VQ-VAE)");
+    field("entropy_weight", entropy_weight,
+          "makes each latent sure of its code and all codes equally used (LlamaGen, MaskGIT); 0 is "
+          "off");
+    field("entropy_temperature", entropy_temperature,
+          "of the soft choice softmax(-distance / temperature) that the entropy loss measures");
     field("revive_every", revive_every,
           "steps between moves of unused codes onto latents; 0 is never");
     field("revive_until", revive_until, "share of the steps after which codes are left alone");

@@ -118,15 +118,36 @@ double loss_flops(const Recipe& recipe, std::int64_t steps) {
          after(config.adversarial_felt()) * flops.adversarial_step();
 }
 
+// Products of every position with every code.
+double count_distances(const TokenizerConfig& config, double positions) {
+  return 2 * positions * config.codebook_size * config.code_size;
+}
+
+double count_regularizer_codes(const Recipe& recipe) {
+  const auto& config = recipe.regularizer;
+  if (!config.on() || config.loss != RegularizerLoss::cross_entropy) return 0;
+  return count_distances(recipe.tokenizer, recipe.tokens_per_image() - 1);
+}
+
+// The distances forward and once more backward, the latents' gradient, and the codes' where they
+// learn by gradient.
+double count_entropy_step(const Recipe& recipe) {
+  if (recipe.tokenizer_training.entropy_weight == 0) return 0;
+  const int products = recipe.tokenizer.quantizer == QuantizerKind::vq ? 4 : 3;
+  return products * count_distances(recipe.tokenizer, recipe.tokens_per_image());
+}
+
 }  // namespace
 
 TokenizerFlops tokenizer_flops(const Recipe& recipe) {
   const auto& config = recipe.tokenizer;
   const double side = recipe.data.image_size;
   return {.encoder = count_encoder(config, side).flops(),
-          .quantizer = 2.0 * recipe.tokens_per_image() * config.codebook_size * config.code_size,
+          .quantizer = count_distances(config, recipe.tokens_per_image()),
           .decoder = count_decoder(config, side).flops(),
           .regularizer = count_regularizer(recipe),
+          .regularizer_codes = count_regularizer_codes(recipe),
+          .entropy_step = count_entropy_step(recipe),
           .perceptual = count_perceptual(recipe),
           .discriminator = count_discriminator(recipe)};
 }

@@ -189,10 +189,15 @@ Losses TokenizerTrainer::losses(const torch::Tensor& images, std::int64_t step) 
   {
     const Autocast exact(false, device_);
     auto& quantizer = model_->quantizer();
-    if (!frozen.quantizer)
+    if (!frozen.quantizer) {
       losses.add("codebook", config.codebook_weight, quantizer->codebook_loss(coded));
+      quantizer->observe(coded);
+    }
     if (!frozen.encoder)
       losses.add("commitment", config.commitment_weight, quantizer->commitment_loss(coded));
+    if (config.entropy_weight > 0 && !(frozen.encoder && frozen.quantizer))
+      losses.add("entropy", config.entropy_weight,
+                 quantizer->entropy_loss(coded, config.entropy_temperature));
   }
   if (regularized(step)) {
     const double weight =
@@ -258,6 +263,7 @@ void TokenizerTrainer::update_weights(std::int64_t step) {
   gradient_norm_ = optimizer_.clip_gradients(config.clip_norm);
   optimizer_.step(rate(config.learning_rate));
   optimizer_.zero_gradients();
+  model_->quantizer()->update_codes();
   ema_.update();
   if (adversary_ && adversary_->learns(step))
     adversary_->update(rate(config.discriminator_learning_rate), config.clip_norm);
@@ -336,6 +342,7 @@ TensorMap TokenizerTrainer::state() const {
   TensorMap state{
       {"usage", usage_.counts()}, {"watch", watch_.state()}, {"recovery", recovery_.state()}};
   add_with_prefix(state, tensors_of(*model_), "model.");
+  add_with_prefix(state, model_->quantizer()->statistics(), "quantizer.");
   add_with_prefix(state, optimizer_.state(), "optimizer.");
   add_with_prefix(state, ema_.state(), "ema.");
   if (recipe_.regularizer.on()) {
@@ -348,6 +355,7 @@ TensorMap TokenizerTrainer::state() const {
 
 void TokenizerTrainer::load_state(const TensorMap& state, const std::string& where) {
   load_tensors(*model_, without_prefix(state, "model."), where);
+  model_->quantizer()->load_statistics(without_prefix(state, "quantizer."), where);
   optimizer_.load_state(without_prefix(state, "optimizer."), where);
   ema_.load_state(without_prefix(state, "ema."), where);
   if (recipe_.regularizer.on()) {

@@ -7,7 +7,7 @@ namespace tessera {
 VqModelImpl::VqModelImpl(const TokenizerConfig& config)
     : encoder_(config),
       decoder_(config),
-      quantizer_(config),
+      quantizer_(make_quantizer(config)),
       to_codes_(same_size_conv(config.latent_channels, config.code_size, 1)),
       from_codes_(same_size_conv(config.code_size, config.latent_channels, 1)) {
   register_module("encoder", encoder_);

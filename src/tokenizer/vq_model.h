@@ -23,6 +23,7 @@ class VqModelImpl : public torch::nn::Module {
                              int columns);  ///< codes [B, rows * columns]
 
   Quantizer& quantizer() { return quantizer_; }
+  const Quantizer& quantizer() const { return quantizer_; }
   /// Weight of the decoder's last convolution (see adaptive_weight).
   torch::Tensor last_layer() const { return decoder_->last_layer(); }
   /// From here on these parts do not learn, and the others do.

@@ -82,10 +82,41 @@ TEST(VqModel, FlopsMatchACountByHand) {
   EXPECT_DOUBLE_EQ(flops.quantizer, 2.0 * 16 * 10 * 4);
   // 15 positions; embed and predict 8 x 4; two layers of 12 width^2, and 15 x 15 scores and sums.
   EXPECT_DOUBLE_EQ(flops.regularizer, 2.0 * 15 * (2 * 8 * 4 + 2 * (12 * 64 + 2 * 15 * 8)));
+  EXPECT_DOUBLE_EQ(flops.regularizer_codes, 0);
+  EXPECT_DOUBLE_EQ(flops.step(),
+                   3 * (flops.encoder + flops.decoder + flops.regularizer) + flops.quantizer);
 }
 
-TEST(VqModel, MatchedRunCostsNoMoreThanThePlainOne) {
+TEST(VqModel, FlopsOfLossesOverTheCodebookMatchACountByHand) {
   Recipe recipe;
+  recipe.data.image_size = 8;  // 4 x 4 tokens
+  recipe.tokenizer = small_config();
+  recipe.regularizer.weight = 1;
+  recipe.regularizer.width = 8;
+  const auto without = tokenizer_flops(recipe);
+  const double product = 2.0 * 10 * 4;  // of one position with all codes
+
+  auto cross_entropy = recipe;
+  cross_entropy.regularizer.loss = RegularizerLoss::cross_entropy;
+  EXPECT_DOUBLE_EQ(tokenizer_flops(cross_entropy).regularizer_codes, 15 * product);
+  EXPECT_DOUBLE_EQ(tokenizer_flops(cross_entropy).step(), without.step() + 2 * 15 * product);
+  EXPECT_DOUBLE_EQ(tokenizer_flops(cross_entropy).forward(), without.forward());
+  cross_entropy.regularizer.weight = 0;
+  EXPECT_DOUBLE_EQ(tokenizer_flops(cross_entropy).regularizer_codes, 0);
+
+  auto entropy = recipe;
+  entropy.tokenizer_training.entropy_weight = 0.1;
+  EXPECT_DOUBLE_EQ(tokenizer_flops(entropy).step(), without.step() + 4 * 16 * product);
+  EXPECT_DOUBLE_EQ(tokenizer_flops(entropy).decoder_only_step(), without.decoder_only_step());
+  entropy.tokenizer.quantizer = QuantizerKind::ema;
+  EXPECT_DOUBLE_EQ(tokenizer_flops(entropy).step(), without.step() + 3 * 16 * product);
+}
+
+class MatchedRun : public testing::TestWithParam<RegularizerLoss> {};
+
+TEST_P(MatchedRun, CostsNoMoreThanThePlainOne) {
+  Recipe recipe;
+  recipe.regularizer.loss = GetParam();
   recipe.data.image_size = 32;
   recipe.tokenizer.channels = 32;
   recipe.tokenizer.multipliers = {1, 2, 2};
@@ -101,6 +132,9 @@ TEST(VqModel, MatchedRunCostsNoMoreThanThePlainOne) {
                   tokenizer_training_flops(plain, plain.tokenizer_training.steps),
               1, 1e-3);
 }
+
+INSTANTIATE_TEST_SUITE_P(, MatchedRun,
+                         testing::Values(RegularizerLoss::l2, RegularizerLoss::cross_entropy));
 
 TEST(VqModel, TheLossesNetworksCountInTheWholeRun) {
   Recipe recipe;
