@@ -13,6 +13,8 @@ packages=(
   libjpeg-dev libpng-dev libexif-dev libssl-dev zlib1g-dev
   # to test and to check
   libgtest-dev libgmock-dev clang-format
+  # the reference that imported checkpoints are compared with (a test that reads with it skips without it)
+  python3-torch
   # the images of the demo
   dataset-fashion-mnist
 )

@@ -30,6 +30,8 @@ void add_logits(CLI::App& app);
 void add_evaluate_reconstruction(CLI::App& evaluate);
 void add_evaluate_likelihood(CLI::App& evaluate);
 void add_evaluate_generation(CLI::App& evaluate);
+void add_import(CLI::App& app);
+void add_export(CLI::App& app);
 void add_flops(CLI::App& app);
 void add_bench_train(CLI::App& bench);
 void add_bench_loader(CLI::App& bench);

@@ -23,7 +23,7 @@ using Shape = std::vector<std::int64_t>;
 
 std::string little_endian(std::uint64_t value, int count) {
   std::string bytes;
-  for (int i = 0; i < count; ++i) bytes += static_cast<char>(value >> (8 * i));
+  for (int i = 0; i < count; ++i, value >>= 8) bytes += static_cast<char>(value);
   return bytes;
 }
 std::string text(const std::string& value) { return "X" + little_endian(value.size(), 4) + value; }

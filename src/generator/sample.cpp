@@ -20,7 +20,6 @@ namespace tessera {
 namespace {
 
 constexpr int kWidestGrid = 16;  // images per row
-constexpr std::int64_t kDecodedAtOnce = 100;
 
 void check_options(const SampleOptions& options) {
   if (options.count < 1)
@@ -73,13 +72,17 @@ void write_token_file(const torch::Tensor& codes, const SampleRequest& request,
 }
 
 std::vector<Image> decode_images(Tokenizer& tokenizer, const torch::Tensor& codes,
-                                 const torch::Device& device, bool quiet) {
+                                 const Generator& generator, bool quiet) {
+  const auto& shape = generator.shape();
+  const std::int64_t pixels_per_side = tokenizer.config().recipe.tokenizer.downsampling();
   std::vector<Image> images;
   Progress progress("decode", codes.size(0), quiet);
-  for (const auto& part : codes.split(kDecodedAtOnce)) {
+  for (const auto& part :
+       codes.split(Tokenizer::batch_at(codes.size(1) * pixels_per_side * pixels_per_side))) {
     stop_if_interrupted();
-    for (auto& image : images_of(tokenizer.decode(part.to(device)).cpu()))
-      images.push_back(std::move(image));
+    const auto decoded =
+        tokenizer.decode(part.to(generator.device()), shape.grid_rows, shape.grid_columns);
+    for (auto& image : images_of(decoded.cpu())) images.push_back(std::move(image));
     progress.update(static_cast<std::int64_t>(images.size()));
   }
   progress.finish();
@@ -108,7 +111,7 @@ nlohmann::json sample_images(const SampleOptions& options) {
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   if (!options.tokens_out.empty()) write_token_file(codes, request, generator, options.tokens_out);
   if (!options.out.empty() || !options.out_dir.empty()) {
-    const auto images = decode_images(tokenizer, codes, device, options.quiet);
+    const auto images = decode_images(tokenizer, codes, generator, options.quiet);
     if (!options.out.empty())
       write_png(options.out, image_grid(images, std::min(options.count, kWidestGrid)));
     if (!options.out_dir.empty())
