@@ -36,9 +36,13 @@ torch::Tensor golden(const std::string& name) {
   return type == torch::kInt32 ? tensor.to(torch::kInt64) : tensor;
 }
 
-double relative_error(const torch::Tensor& found, const torch::Tensor& expected) {
+// The largest difference by the largest value, which the report of the test also names.
+double relative_error(const std::string& what, const torch::Tensor& found,
+                      const torch::Tensor& expected) {
   EXPECT_EQ(found.sizes(), expected.sizes());
-  return ((found - expected).abs().max() / expected.abs().max()).item<double>();
+  const double error = ((found - expected).abs().max() / expected.abs().max()).item<double>();
+  ::testing::Test::RecordProperty(what + "_error", nlohmann::json(error).dump());
+  return error;
 }
 
 // A tensor of a checkpoint under another name, shape or with other values.
@@ -107,11 +111,12 @@ void Import::expect_vq_parity(const std::string& name) {
   const auto images = golden("images");
   const auto latents = golden(name + "_latents"), codes = golden(name + "_codes");
   const auto coded = vq.model()->encode(images);
-  EXPECT_LT(relative_error(coded.latents, latents), kTolerance);
-  EXPECT_LT(relative_error(vq.decode(codes), golden(name + "_pixels")), kTolerance);
+  EXPECT_LT(relative_error("latents", coded.latents, latents), kTolerance);
+  EXPECT_LT(relative_error("pixels", vq.decode(codes), golden(name + "_pixels")), kTolerance);
   // Codes are equal but where two are equally near.
   const auto different = (coded.codes != codes).nonzero();
   EXPECT_LE(different.size(0), codes.numel() / 100);
+  RecordProperty("different_codes", static_cast<int>(different.size(0)));
   const auto rows = latents.permute({0, 2, 3, 1}).flatten(1, 2).to(torch::kFloat64);
   const auto distance = [&](const torch::Tensor& chosen) {
     return (rows - vq.model()->quantizer()->look_up(chosen).to(torch::kFloat64)).square().sum(2);
@@ -170,7 +175,7 @@ TEST_F(Import, LlamaGensGeneratorComputesWhatTheReferenceDoes) {
   EXPECT_EQ(generator.config().class_names.back(), "4");
   EXPECT_EQ(generator.tokenizer_hash(), tokenizer("vq").hash());
   const auto logits = generator.model()(golden("gpt_classes"), golden("gpt_tokens"));
-  EXPECT_LT(relative_error(logits, golden("gpt_logits")), kTolerance);
+  EXPECT_LT(relative_error("logits", logits, golden("gpt_logits")), kTolerance);
 }
 
 TEST_F(Import, GreedyTokensAreTheReferences) {

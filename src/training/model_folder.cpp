@@ -24,22 +24,20 @@ void write_config(const fs::path& folder, const ModelConfig& config) {
                                       {"extra", config.extra}});
 }
 
-std::map<std::string, std::string> metadata_of(const ModelConfig& config) {
-  return {{"format", kFormat}, {"kind", config.kind}, {"made_by", config.made_by.dump()}};
-}
-
 }  // namespace
 
 void write_model_folder(const fs::path& folder, const ModelConfig& config,
                         const TensorMap& weights) {
   write_config(folder, config);
-  write_tensors(folder / "model.safetensors", weights, metadata_of(config));
+  write_tensors(folder / "model.safetensors", weights,
+                {{"format", kFormat}, {"kind", config.kind}, {"made_by", config.made_by.dump()}});
 }
 
 void write_model_folder(const fs::path& folder, const ModelConfig& config,
                         const std::vector<TensorToWrite>& weights) {
   write_config(folder, config);
-  stream_safetensors(folder / "model.safetensors", weights, metadata_of(config));
+  stream_safetensors(folder / "model.safetensors", weights,
+                     {{"format", kFormat}, {"kind", config.kind}});
 }
 
 ModelConfig read_model_config(const fs::path& folder, const std::string& kind) {

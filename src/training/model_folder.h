@@ -21,7 +21,9 @@ struct ModelConfig {
 void write_model_folder(const fs::path& folder, const ModelConfig& config,
                         const TensorMap& weights);
 
-/// The same for weights that are made when their turn comes, for models larger than memory.
+/// The same for weights of another origin, made when their turn comes, since a model may be larger
+/// than memory. Who wrote it stands in config.json alone, so that whoever imports the same weights
+/// gets the same SHA-256.
 void write_model_folder(const fs::path& folder, const ModelConfig& config,
                         const std::vector<TensorToWrite>& weights);
 
