@@ -347,6 +347,73 @@ TEST_F(CommandLine, FullDiskLeavesNoHalfWrittenFile) {
   EXPECT_EQ(run("ls *.partial").code, 2);
 }
 
+TEST_F(CommandLine, ImportsUsesAndExportsPublishedCheckpoints) {
+  succeeds("cp -r '" TESSERA_REFERENCE "/golden' golden");
+  succeeds(
+      "tessera import llamagen-vq golden/vq.pt --image-size 16 --out vq --quiet --json vq.json");
+  EXPECT_EQ(json("vq.json")["tokenizer"]["codebook_size"], 64);
+  EXPECT_THAT(json("vq/config.json")["data"].get<std::string>(), HasSubstr("vq.pt"));
+  succeeds(
+      "tessera import llamagen-gpt golden/gpt.pt --tokenizer vq --grid 4x4 --heads 4 --out gpt "
+      "--quiet --json gpt.json");
+  EXPECT_EQ(json("gpt.json")["classes"], 5);
+  succeeds("tessera import taming-vqgan golden/taming.ckpt --out taming --quiet");
+  succeeds("tessera sample --quiet --generator gpt --tokenizer vq --classes 4 --out samples.png");
+
+  // Other resolutions than the recipe's 16 pixels.
+  succeeds(
+      "tessera encode --quiet --tokenizer vq --data pictures --image-size 8 --out 8.safetensors "
+      "--json 8.json");
+  EXPECT_EQ(json("8.json")["tokens_per_image"], 16);
+  succeeds("tessera decode --quiet --tokenizer vq --tokens 8.safetensors --out decoded");
+  succeeds(
+      "tessera reconstruct --quiet --tokenizer vq --data pictures --image-size 24 --count 1 --out "
+      "grid.png");
+  EXPECT_GT(decode_image(read_file(folder_ / "grid.png"), "grid.png").height, 24);
+  succeeds(
+      "tessera evaluate reconstruction --quiet --tokenizer vq --data pictures --image-size 24 "
+      "--json rec.json");
+  EXPECT_EQ(json("rec.json")["tokens_per_image"], 144);
+  EXPECT_EQ(json("rec.json")["image_size"], 24);
+  refuses("tessera encode --tokenizer vq --data pictures --image-size 9 --out x",
+          {"9", "multiple"});
+
+  for (const std::string form : {".pt", ".safetensors"}) {
+    succeeds("tessera export llamagen-vq vq --out vq" + form + " --quiet");
+    succeeds("tessera import llamagen-vq vq" + form + " --out again" + form + " --quiet");
+    EXPECT_EQ(sha256_file(folder_ / "vq/model.safetensors"),
+              sha256_file(folder_ / ("again" + form) / "model.safetensors"));
+  }
+}
+
+TEST_F(CommandLine, RefusesBadCheckpoints) {
+  succeeds("cp -r '" TESSERA_REFERENCE "/golden' golden");
+  const std::string vq = "tessera import llamagen-vq --out out ",
+                    gpt = "tessera import llamagen-gpt --out out --grid 4x4 ";
+  refuses(vq + "nowhere.pt", {"nowhere.pt", "does not exist"});
+  refuses(vq + "pictures", {"pictures", "not a file"});
+  succeeds("head -c 5000 /dev/urandom > junk.pt");
+  refuses(vq + "junk.pt", {"junk.pt", "neither"});
+  succeeds("head -c 50000 golden/vq.pt > cut.pt && head -c 50000 golden/taming.ckpt > cut.ckpt");
+  refuses(vq + "cut.pt", {"cut.pt", "truncated"});
+  refuses("tessera import taming-vqgan cut.ckpt --out out", {"cut.ckpt", "truncated"});
+  refuses(vq + "golden/gpt.pt", {"gpt.pt", "encoder.conv_in.weight", "missing"});
+  refuses(vq + "golden/taming.ckpt", {"taming.ckpt", "state_dict"});
+  refuses(gpt + "golden/gpt.pt", {"--tokenizer"});
+  succeeds("tessera import llamagen-vq golden/vq.pt --out vq --quiet");
+  refuses(gpt + "--tokenizer vq golden/vq.pt", {"vq.pt", "tok_embeddings.weight"});
+  refuses(gpt + "--tokenizer vq golden/gpt.pt", {"gpt.pt", "--heads"});
+  refuses(vq + "golden/vq.pt golden/gpt.pt", {"2 files", "one"});
+  refuses(vq + "golden/vq.pt --image-size 33", {"image_size", "33"});
+  refuses("tessera import llamagen-vq golden/vq.pt --out vq", {"vq", "holds files"});
+  refuses("tessera import lamagen-vq golden/vq.pt --out out", {"lamagen-vq", "llamagen-vq"});
+  refuses("tessera import vgg16-lpips golden/vq.pt --out out", {"1 files", "two"});
+  refuses("tessera export llamagen-gpt vq --out x.pt", {"config.json", "tokenizer", "generator"});
+  refuses("tessera export llamagen-vq vq --out x.bin", {"x.bin", ".safetensors"});
+  EXPECT_FALSE(exists("out") || exists("x.pt") || exists("x.bin"));
+  EXPECT_EQ(run("ls -d *.partial").code, 2);
+}
+
 TEST_F(CommandLine, RefusesBadUsageInOneLine) {
   refuses("tessera", {"subcommand"});
   refuses("tessera trian", {"trian", "train"});

@@ -34,6 +34,7 @@ void add_logits(CLI::App& app);
 void add_evaluate_reconstruction(CLI::App& evaluate);
 void add_evaluate_likelihood(CLI::App& evaluate);
 void add_evaluate_generation(CLI::App& evaluate);
+void add_import(CLI::App& app);
 void add_export(CLI::App& app);
 void add_export_pipeline(CLI::App& parent);
 void add_flops(CLI::App& app);

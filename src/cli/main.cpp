@@ -58,6 +58,7 @@ void add_commands(CLI::App& app) {
   add_evaluate_reconstruction(*evaluate);
   add_evaluate_likelihood(*evaluate);
   add_evaluate_generation(*evaluate);
+  add_import(app);
   add_export(app);
   add_flops(app);
   auto* bench = app.add_subcommand("bench", "measure training steps and data loading");

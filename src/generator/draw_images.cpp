@@ -19,7 +19,6 @@ namespace tessera {
 namespace {
 
 constexpr int kWidestGrid = 16;  // images per row
-constexpr std::int64_t kDecodedAtOnce = 100;
 
 SampleRequest request_of(const SampleOptions& options, const Generator& generator) {
   SampleRequest request;
@@ -80,14 +79,18 @@ void write_grid(const std::vector<Image>& images, const SampleOptions& options,
             image_grid(shown, static_cast<int>(columns) + (beginning.picture ? 1 : 0)));
 }
 
-std::vector<Image> decode_images(Tokenizer& tokenizer, const torch::Tensor& codes,
-                                 const torch::Device& device, bool quiet) {
+std::vector<Image> decode_images(Pipeline& models, const torch::Tensor& codes, bool quiet) {
+  auto& [generator, tokenizer] = models;
+  const auto& shape = generator.shape();
+  const std::int64_t pixels_per_token = tokenizer.config().recipe.tokenizer.downsampling();
   std::vector<Image> images;
   Progress progress("decode", codes.size(0), quiet);
-  for (const auto& part : codes.split(kDecodedAtOnce)) {
+  for (const auto& part :
+       codes.split(Tokenizer::batch_at(codes.size(1) * pixels_per_token * pixels_per_token))) {
     stop_if_interrupted();
-    for (auto& image : images_of(tokenizer.decode(part.to(device)).cpu()))
-      images.push_back(std::move(image));
+    const auto decoded =
+        tokenizer.decode(part.to(generator.device()), shape.grid_rows, shape.grid_columns);
+    for (auto& image : images_of(decoded.cpu())) images.push_back(std::move(image));
     progress.update(static_cast<std::int64_t>(images.size()));
   }
   progress.finish();
@@ -122,7 +125,7 @@ nlohmann::json draw_images(const SampleOptions& options, Pipeline& models,
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   if (!options.tokens_out.empty()) write_token_file(codes, request, generator, options.tokens_out);
   if (!options.out.empty() || !options.out_dir.empty()) {
-    const auto images = decode_images(tokenizer, codes, generator.device(), options.quiet);
+    const auto images = decode_images(models, codes, options.quiet);
     if (!options.out.empty()) write_grid(images, options, beginning);
     if (!options.out_dir.empty())
       write_folders(images, request, generator.config().class_names, options.out_dir);

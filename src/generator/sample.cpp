@@ -44,14 +44,14 @@ Beginning keep_rows(const CompleteOptions& options, Pipeline& models) {
     throw Error("--keep-rows is " + std::to_string(options.keep_rows) + ", expected 0 to " +
                 std::to_string(shape.grid_rows - 1) + ", since an image has " +
                 std::to_string(shape.grid_rows) + " rows of tokens");
-  const auto& recipe = models.tokenizer.config().recipe;
-  if (recipe.grid() != shape.grid_rows || recipe.grid() != shape.grid_columns)
-    throw Error("the tokenizer's images have " + std::to_string(recipe.grid()) +
-                " rows of tokens, the generator's " + std::to_string(shape.grid_rows));
-  const auto image = read_square(options.image, recipe.data.image_size);
+  if (shape.grid_rows != shape.grid_columns)
+    throw Error("the generator's images have " + std::to_string(shape.grid_rows) + " x " +
+                std::to_string(shape.grid_columns) + " tokens, expected a square");
+  const int pixels_per_token = models.tokenizer.config().recipe.tokenizer.downsampling();
+  const auto image = read_square(options.image, shape.grid_rows * pixels_per_token);
   const auto codes = encode_square(models.tokenizer, image, models.generator.device());
   return {codes.slice(0, 0, options.keep_rows * shape.grid_columns),
-          shown_rows(image, options.keep_rows * recipe.tokenizer.downsampling())};
+          shown_rows(image, options.keep_rows * pixels_per_token)};
 }
 
 }  // namespace

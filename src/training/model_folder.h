@@ -21,6 +21,12 @@ struct ModelConfig {
 void write_model_folder(const fs::path& folder, const ModelConfig& config,
                         const TensorMap& weights);
 
+/// The same for weights of another origin, made when their turn comes, since a model may be larger
+/// than memory. Who wrote it stands in config.json alone, so that whoever imports the same weights
+/// gets the same SHA-256.
+void write_model_folder(const fs::path& folder, const ModelConfig& config,
+                        const std::vector<TensorToWrite>& weights);
+
 /// Reads config.json. Throws FileError naming the field that is wrong, or if the folder holds
 /// another kind.
 ModelConfig read_model_config(const fs::path& folder, const std::string& kind);
