@@ -28,8 +28,8 @@ class Adversary {
   /// How badly `decoded` [B, 3, H, W] passes for real. Gradients flow to it, none to the
   /// discriminator.
   torch::Tensor generator_loss(const torch::Tensor& decoded);
-  /// Adds `share` of the gradient of a batch [B, 3, H, W] each to the discriminator's; moves LeCam's
-  /// means.
+  /// Adds `share` of the gradient of a batch [B, 3, H, W] each to the discriminator's; moves
+  /// LeCam's means.
   Verdict teach(const torch::Tensor& images, const torch::Tensor& decoded, double share = 1);
   /// One step along the gradients added up, which are scaled down to `clip_norm`. Throws Diverged
   /// when they are not finite.
