@@ -4,35 +4,14 @@
 
 #include "base/settings.h"
 #include "base/testing.h"
-#include "tokenizer/trainer.h"
+#include "tokenizer/tiny_images_test.h"
 
 namespace tessera {
 namespace {
 
 using ::testing::HasSubstr;
 
-// 40 pictures of 16 px, each of two smooth colours.
-class Pictures : public ImageSet {
- public:
-  std::size_t size() const override { return 40; }
-  int label(std::size_t) const override { return 0; }
-  std::string name(std::size_t index) const override { return std::to_string(index); }
-  const std::vector<std::string>& class_names() const override { return names_; }
-  void read(std::size_t index, int side, float* pixels) const override {
-    Rng rng(index);
-    float colours[2][3];
-    for (auto& colour : colours)
-      for (float& value : colour) value = static_cast<float>(rng.below(200)) / 100 - 1;
-    for (int y = 0; y < side; ++y)
-      for (int x = 0; x < side; ++x)
-        for (int c = 0; c < 3; ++c) *pixels++ = colours[2 * x > side][c] * (side - y) / side;
-  }
-
- private:
-  std::vector<std::string> names_ = {"all"};
-};
-
-Recipe tiny_recipe(const std::string& settings) {
+Recipe recipe_with(const std::string& settings) {
   nlohmann::json json = {
       {"data", {{"image_size", 16}}},
       {"tokenizer",
@@ -58,7 +37,7 @@ Recipe tiny_recipe(const std::string& settings) {
 
 TokenizerTrainer trainer_of(const Recipe& recipe) {
   TokenizerTrainer::Inputs inputs;
-  inputs.train = inputs.valid = std::make_shared<Pictures>();
+  inputs.train = inputs.valid = std::make_shared<TinyImages>(40);
   return {recipe, inputs, 5, torch::kCPU};
 }
 
@@ -82,7 +61,7 @@ class QuantizerTraining : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(QuantizerTraining, AResumedRunIsTheRunThatWasNeverStopped) {
-  const auto recipe = tiny_recipe(GetParam());
+  const auto recipe = recipe_with(GetParam());
   const auto whole = train(recipe, folder_ / "whole", 6);
   train(recipe, folder_ / "halves", 3);
   const auto halves = train(recipe, folder_ / "halves", 6);
@@ -91,7 +70,7 @@ TEST_P(QuantizerTraining, AResumedRunIsTheRunThatWasNeverStopped) {
 }
 
 TEST_P(QuantizerTraining, ModelFoldersHoldTheCodesAndNothingElseOfTheQuantizer) {
-  const auto recipe = tiny_recipe(GetParam());
+  const auto recipe = recipe_with(GetParam());
   const auto checkpoint = train(recipe, folder_ / "run", 2);
   const auto model = read_tensors(SafetensorsFile::open(folder_ / "run" / "model.safetensors"));
   for (const auto& [name, tensor] : model) {
@@ -103,7 +82,7 @@ TEST_P(QuantizerTraining, ModelFoldersHoldTheCodesAndNothingElseOfTheQuantizer) 
 }
 
 TEST_P(QuantizerTraining, CodesAndStatisticsRestWhileOnlyTheDecoderLearns) {
-  auto recipe = tiny_recipe(GetParam());
+  auto recipe = recipe_with(GetParam());
   recipe.tokenizer_training.decoder_only_fraction = 0.5;
   const auto before = train(recipe, folder_ / "run", 3), after = train(recipe, folder_ / "run", 6);
   for (const auto& [name, tensor] : after) {
@@ -115,7 +94,7 @@ TEST_P(QuantizerTraining, CodesAndStatisticsRestWhileOnlyTheDecoderLearns) {
 }
 
 TEST_P(QuantizerTraining, MeasuringChangesNothing) {
-  auto trainer = trainer_of(tiny_recipe(GetParam()));
+  auto trainer = trainer_of(recipe_with(GetParam()));
   trainer.step(0, true);
   TensorMap before;
   for (const auto& [name, tensor] : trainer.state()) before[name] = tensor.clone();
@@ -137,7 +116,7 @@ INSTANTIATE_TEST_SUITE_P(
         R"({"regularizer": {"target": "quantized", "input": "continuous"}})"));
 
 TEST(EmaTraining, StatisticsFollowTheTokensAndRevivalStartsThemAnew) {
-  auto recipe = tiny_recipe(R"({"tokenizer": {"quantizer": "ema", "codebook_decay": 0.5}})");
+  auto recipe = recipe_with(R"({"tokenizer": {"quantizer": "ema", "codebook_decay": 0.5}})");
   recipe.tokenizer_training.revive_every = 0;
   auto trainer = trainer_of(recipe);
   trainer.step(0, false);
@@ -156,8 +135,8 @@ TEST(EmaTraining, StatisticsFollowTheTokensAndRevivalStartsThemAnew) {
 }
 
 TEST(EmaTraining, RefusesACheckpointWithoutStatistics) {
-  const auto ema = tiny_recipe(R"({"tokenizer": {"quantizer": "ema"}})");
-  auto plain = trainer_of(tiny_recipe("{}"));
+  const auto ema = recipe_with(R"({"tokenizer": {"quantizer": "ema"}})");
+  auto plain = trainer_of(recipe_with("{}"));
   auto trainer = trainer_of(ema);
   EXPECT_THAT(error_of([&] { trainer.load_state(plain.state(), "there"); }),
               HasSubstr("there: tensor 'quantizer.counts' is missing"));

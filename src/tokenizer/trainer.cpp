@@ -263,6 +263,9 @@ void TokenizerTrainer::update_weights(std::int64_t step) {
   optimizer_.zero_gradients();
   model_->quantizer()->update_codes();
   ema_.update();
+  // Codes that are averages themselves are not averaged again.
+  if (recipe_.tokenizer.quantizer == QuantizerKind::ema)
+    ema_.place_rows(kCodebook, torch::arange(recipe_.tokenizer.codebook_size, device_));
   if (adversary_ && adversary_->learns(step))
     adversary_->update(rate(config.discriminator_learning_rate), config.clip_norm);
   if (!regularized(step)) return;

@@ -3,59 +3,32 @@
 #include <gmock/gmock.h>
 
 #include "base/testing.h"
+#include "tokenizer/tiny_images_test.h"
 #include "tokenizer/tokenizer.h"
-#include "tokenizer/trainer.h"
 
 namespace tessera {
 namespace {
 
 using testing::HasSubstr;
 
-class NoiseImages : public ImageSet {
- public:
-  std::size_t size() const override { return 24; }
-  int label(std::size_t) const override { return 0; }
-  std::string name(std::size_t index) const override { return std::to_string(index); }
-  const std::vector<std::string>& class_names() const override { return names_; }
-  void read(std::size_t index, int side, float* pixels) const override {
-    Rng rng(index);
-    for (int i = 0; i < side * side * 3; ++i) pixels[i] = static_cast<float>(2 * rng.uniform() - 1);
-  }
-
- private:
-  std::vector<std::string> names_ = {"noise"};
-};
-
-Recipe tiny_recipe() {
-  Recipe recipe;
-  recipe.data.image_size = 8;
-  recipe.tokenizer = {.channels = 32,
-                      .multipliers = {1, 1},
-                      .encoder_blocks = 1,
-                      .decoder_blocks = 1,
-                      .latent_channels = 8,
-                      .codebook_size = 16,
-                      .code_size = 4};
+Recipe short_recipe() {
+  auto recipe = tiny_recipe();
   auto& training = recipe.tokenizer_training;
   training.steps = 4;
   training.batch_size = 6;
-  training.learning_rate = 1e-3;
-  training.warmup_steps = 0;
-  training.perceptual_weight = 0;
   training.revive_every = 2;
   training.valid_every = training.checkpoint_every = 2;
-  training.precision = Precision::float32;
   return recipe;
 }
 
-TokenizerTrainer::Inputs noise() {
+TokenizerTrainer::Inputs blocks() {
   TokenizerTrainer::Inputs inputs;
-  inputs.train = inputs.valid = std::make_shared<NoiseImages>();
-  inputs.data = "noise";
+  inputs.train = inputs.valid = std::make_shared<TinyImages>(24);
+  inputs.data = "blocks";
   return inputs;
 }
 
-TensorMap state_after(int steps, const Recipe& recipe, TokenizerTrainer::Inputs inputs = noise()) {
+TensorMap state_after(int steps, const Recipe& recipe, TokenizerTrainer::Inputs inputs = blocks()) {
   TokenizerTrainer trainer(recipe, std::move(inputs), 9, torch::kCPU);
   for (int step = 0; step < steps; ++step) {
     torch::manual_seed(static_cast<std::uint64_t>(step));  // as the loop does
@@ -67,7 +40,7 @@ TensorMap state_after(int steps, const Recipe& recipe, TokenizerTrainer::Inputs 
 }
 
 void run(const fs::path& out, const Recipe& recipe, std::int64_t steps, bool resume = false) {
-  TokenizerTrainer trainer(recipe, noise(), 9, torch::kCPU);
+  TokenizerTrainer trainer(recipe, blocks(), 9, torch::kCPU);
   run_training(trainer, {.stage = "tokenizer",
                          .folder = out,
                          .resume = resume,
@@ -83,7 +56,7 @@ TensorMap checkpoint(const fs::path& folder) {
 }
 
 TEST(TokenizerTrainer, PartsOfABatchGiveTheGradientOfTheBatch) {
-  auto recipe = tiny_recipe();
+  auto recipe = short_recipe();
   recipe.tokenizer_training.clip_norm = 1e9;
   const auto whole = without_prefix(state_after(1, recipe), "optimizer.");
   recipe.tokenizer_training.accumulate = 3;
@@ -102,7 +75,7 @@ TEST(TokenizerTrainer, PartsOfABatchGiveTheGradientOfTheBatch) {
 }
 
 TEST(TokenizerTrainer, RecomputedLevelsGiveTheSameRunBitForBit) {
-  auto recipe = tiny_recipe();
+  auto recipe = short_recipe();
   recipe.regularizer.weight = 0.1;
   recipe.regularizer.anneal_steps = 0;
   recipe.tokenizer_training.decoder_only_fraction = 0.4;
@@ -114,7 +87,7 @@ TEST(TokenizerTrainer, RecomputedLevelsGiveTheSameRunBitForBit) {
 
 TEST(TokenizerTrainer, ResumesBitForBitWithEveryOption) {
   const TemporaryFolder folder;
-  auto recipe = tiny_recipe();
+  auto recipe = short_recipe();
   recipe.tokenizer_training.ema_decay = 0.9;
   recipe.tokenizer_training.accumulate = 2;
   recipe.tokenizer_training.checkpoint_activations = true;
@@ -128,7 +101,7 @@ TEST(TokenizerTrainer, ResumesBitForBitWithEveryOption) {
 
 TEST(TokenizerTrainer, TheFolderHoldsTheAverageAndTheCheckpointBoth) {
   const TemporaryFolder folder;
-  auto recipe = tiny_recipe();
+  auto recipe = short_recipe();
   run(folder / "plain", recipe, 4);
   recipe.tokenizer_training.ema_decay = 0.9;
   run(folder / "average", recipe, 4);
@@ -145,10 +118,10 @@ TEST(TokenizerTrainer, TheFolderHoldsTheAverageAndTheCheckpointBoth) {
 
 TEST(TokenizerTrainer, StartsFromInitialWeightsCodebookIncluded) {
   const TemporaryFolder folder;
-  auto recipe = tiny_recipe();
+  auto recipe = short_recipe();
   run(folder / "first", recipe, 4);
   const auto first = read_tensors(open_model_weights(folder / "first"));
-  auto inputs = noise();
+  auto inputs = blocks();
   inputs.initial = read_initial_weights(folder / "first", "tokenizer");
   recipe.regularizer.weight = 0.1;  // CRT may be added to a plain tokenizer
   recipe.tokenizer_training.learning_rate = 1e-12;
@@ -173,9 +146,9 @@ struct FreezeCase {
 class Frozen : public testing::TestWithParam<FreezeCase> {};
 
 TEST_P(Frozen, PartsStayBitForBitAndTheOthersLearn) {
-  auto recipe = tiny_recipe();
+  auto recipe = short_recipe();
   recipe.tokenizer_training.weight_decay = 0.1;
-  auto inputs = noise();
+  auto inputs = blocks();
   inputs.frozen = GetParam().frozen;
   torch::manual_seed(9);  // what the trainer begins with
   VqModel model(recipe.tokenizer);
@@ -201,18 +174,18 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(TokenizerTrainer, FreezingThatLeavesNothingToLearnIsRefused) {
   const auto problem = [](const FrozenParts& frozen, const Recipe& recipe) {
-    auto inputs = noise();
+    auto inputs = blocks();
     inputs.frozen = frozen;
     return error_of([&] { state_after(1, recipe, inputs); });
   };
-  auto recipe = tiny_recipe();
+  auto recipe = short_recipe();
   EXPECT_THAT(problem({true, true, true}, recipe), HasSubstr("nothing would learn"));
   recipe.regularizer.weight = 0.1;
   EXPECT_THAT(problem({.encoder = true}, recipe), HasSubstr("regularizer.weight"));
-  recipe = tiny_recipe();
+  recipe = short_recipe();
   recipe.tokenizer_training.decoder_only_fraction = 0.5;
   EXPECT_THAT(problem({.decoder = true}, recipe), HasSubstr("decoder_only_fraction"));
-  recipe = tiny_recipe();
+  recipe = short_recipe();
   recipe.tokenizer_training.codebook_weight = 0;
   EXPECT_THAT(problem({.encoder = true, .decoder = true}, recipe), HasSubstr("no loss"));
 }
