@@ -13,6 +13,8 @@ packages=(
   libjpeg-dev libpng-dev libexif-dev libssl-dev zlib1g-dev libfreetype-dev libharfbuzz-dev
   # to test and to check
   libgtest-dev libgmock-dev clang-format
+  # the reference that imported checkpoints are compared with (a test that reads with it skips without it)
+  python3-torch
   # images by name: fashion-mnist, emoji
   dataset-fashion-mnist fonts-noto-color-emoji unicode-data
 )

@@ -262,6 +262,79 @@ TEST_F(CommandLine, RefusesJunkModelsAndTokensOfAnotherTokenizer) {
   EXPECT_FALSE(exists("x.png") || exists("x.safetensors") || exists("x") || exists("decoded"));
 }
 
+TEST_F(CommandLine, HandsOnAPipelineThatSamplesAndCompletes) {
+  train_tokenizer("tok");
+  train_tokenizer("other", "--seed 5");
+  succeeds("tessera encode --quiet --tokenizer tok --data pictures --out all.safetensors");
+  succeeds(
+      "tessera train generator --quiet --recipe recipe.toml --tokens all.safetensors --out gen "
+      "--set generator_training.drop_path=0.1 --set generator_training.ema_decay=0.9 "
+      "--set generator_training.accumulate=2 --set generator_training.checkpoint_activations=true");
+  const std::string exporting = "tessera export pipeline --quiet --generator gen --out ready ";
+  refuses(exporting + "--tokenizer other", {"tokenizer"});
+  succeeds(exporting + "--tokenizer tok --json pipeline.json");
+  EXPECT_EQ(json("pipeline.json")["format"], "tessera.pipeline/1");
+  EXPECT_TRUE(exists("ready/generator/model.safetensors") && exists("ready/tokenizer/config.json"));
+  EXPECT_FALSE(exists("ready/tokenizer/metrics.jsonl") || exists("ready.partial"));
+  refuses(exporting + "--tokenizer tok", {"ready", "exists"});
+
+  const std::string options =
+      " --quiet --classes disc --count 3 --cfg 2 --cfg-schedule interval:0.1:0.8 ";
+  succeeds("tessera sample --generator gen --tokenizer tok --out two.png" + options);
+  succeeds("tessera sample --pipeline ready --out one.png" + options);
+  EXPECT_EQ(sha256_file(folder_ / "one.png"), sha256_file(folder_ / "two.png"));
+  const std::string completing =
+      "tessera complete --pipeline ready --image pictures/disc/0.png --out completed.png" + options;
+  succeeds(completing + "--keep-rows 3 --json completed.json");
+  EXPECT_EQ(json("completed.json")["keep_rows"], 3);
+  EXPECT_EQ(json("completed.json")["sampling"]["cfg_schedule"], "interval:0.1:0.8");
+  EXPECT_EQ(decode_image(read_file(folder_ / "completed.png"), "completed.png").width,
+            4 * (16 + 2) + 2);
+
+  refuses(completing + "--keep-rows 8", {"--keep-rows", "8", "0 to 7"});
+  refuses("tessera complete --quiet --pipeline ready --image recipe.toml --keep-rows 1 --out x.png",
+          {"recipe.toml", "PNG"});
+  refuses("tessera sample --quiet --pipeline ready --cfg-schedule linear --out x.png",
+          {"--cfg-schedule", "linear", "power-cosine"});
+  refuses("tessera sample --quiet --generator gen --out x.png", {"--tokenizer", "--pipeline"});
+  refuses("tessera sample --quiet --pipeline ready --generator gen --out x.png", {"--pipeline"});
+  refuses("tessera sample --quiet --pipeline tok --out x.png", {"tok", "pipeline.json"});
+  succeeds("cp other/model.safetensors ready/tokenizer/model.safetensors");
+  refuses("tessera sample --quiet --pipeline ready --out x.png", {"tokenizer/model.safetensors"});
+  EXPECT_FALSE(exists("x.png"));
+}
+
+TEST_F(CommandLine, GoesOnFromOtherWeightsWithPartsFrozen) {
+  train_tokenizer("first", "--set regularizer.weight=0");
+  // CRT added to a plain tokenizer, and a decoder finished alone.
+  train_tokenizer("crt", "--init first");
+  EXPECT_EQ(json("crt/config.json")["extra"]["init"],
+            sha256_file(folder_ / "first/model.safetensors"));
+  const std::string decoder = "--init first --set regularizer.weight=0 ";
+  train_tokenizer("decoder", decoder + "--freeze encoder,quantizer");
+  for (const std::string name : {"first", "decoder"})
+    succeeds("tessera encode --quiet --tokenizer " + name + " --data pictures --out " + name +
+             ".safetensors --json " + name + ".json");
+  EXPECT_EQ(json("first.json")["code_perplexity"], json("decoder.json")["code_perplexity"]);
+  EXPECT_NE(json("first.json")["tokenizer"], json("decoder.json")["tokenizer"]);
+
+  const std::string train = "tessera train tokenizer --quiet --recipe recipe.toml --data pictures ";
+  refuses(train + "--out decoder --resume " + decoder, {"freeze", "quantizer"});
+  refuses(train + "--out decoder --resume --set regularizer.weight=0 --freeze encoder,quantizer",
+          {"init"});
+  refuses(train + "--out x --init first --set tokenizer.codebook_size=16",
+          {"first", "tokenizer.codebook_size is 32 there and 16"});
+  refuses(train + "--out x --init nowhere", {"nowhere"});
+  refuses(train + "--out x --freeze encodr", {"encodr", "encoder"});
+  refuses(train + "--out x --freeze encoder", {"regularizer.weight"});
+  refuses(train + "--out x --set tokenizer_training.accumulate=3", {"accumulate", "batch_size"});
+  refuses(
+      "tessera train generator --quiet --recipe recipe.toml --tokens first.safetensors --out x "
+      "--init first",
+      {"first/config.json", "generator"});
+  EXPECT_FALSE(exists("x"));
+}
+
 TEST_F(CommandLine, FullDiskLeavesNoHalfWrittenFile) {
   train_tokenizer("tok");
   // A limit on the size of files stands for a full disk: writing fails in the same place.
@@ -274,6 +347,73 @@ TEST_F(CommandLine, FullDiskLeavesNoHalfWrittenFile) {
   EXPECT_EQ(run("ls *.partial").code, 2);
 }
 
+TEST_F(CommandLine, ImportsUsesAndExportsPublishedCheckpoints) {
+  succeeds("cp -r '" TESSERA_REFERENCE "/golden' golden");
+  succeeds(
+      "tessera import llamagen-vq golden/vq.pt --image-size 16 --out vq --quiet --json vq.json");
+  EXPECT_EQ(json("vq.json")["tokenizer"]["codebook_size"], 64);
+  EXPECT_THAT(json("vq/config.json")["data"].get<std::string>(), HasSubstr("vq.pt"));
+  succeeds(
+      "tessera import llamagen-gpt golden/gpt.pt --tokenizer vq --grid 4x4 --heads 4 --out gpt "
+      "--quiet --json gpt.json");
+  EXPECT_EQ(json("gpt.json")["classes"], 5);
+  succeeds("tessera import taming-vqgan golden/taming.ckpt --out taming --quiet");
+  succeeds("tessera sample --quiet --generator gpt --tokenizer vq --classes 4 --out samples.png");
+
+  // Other resolutions than the recipe's 16 pixels.
+  succeeds(
+      "tessera encode --quiet --tokenizer vq --data pictures --image-size 8 --out 8.safetensors "
+      "--json 8.json");
+  EXPECT_EQ(json("8.json")["tokens_per_image"], 16);
+  succeeds("tessera decode --quiet --tokenizer vq --tokens 8.safetensors --out decoded");
+  succeeds(
+      "tessera reconstruct --quiet --tokenizer vq --data pictures --image-size 24 --count 1 --out "
+      "grid.png");
+  EXPECT_GT(decode_image(read_file(folder_ / "grid.png"), "grid.png").height, 24);
+  succeeds(
+      "tessera evaluate reconstruction --quiet --tokenizer vq --data pictures --image-size 24 "
+      "--json rec.json");
+  EXPECT_EQ(json("rec.json")["tokens_per_image"], 144);
+  EXPECT_EQ(json("rec.json")["image_size"], 24);
+  refuses("tessera encode --tokenizer vq --data pictures --image-size 9 --out x",
+          {"9", "multiple"});
+
+  for (const std::string form : {".pt", ".safetensors"}) {
+    succeeds("tessera export llamagen-vq vq --out vq" + form + " --quiet");
+    succeeds("tessera import llamagen-vq vq" + form + " --out again" + form + " --quiet");
+    EXPECT_EQ(sha256_file(folder_ / "vq/model.safetensors"),
+              sha256_file(folder_ / ("again" + form) / "model.safetensors"));
+  }
+}
+
+TEST_F(CommandLine, RefusesBadCheckpoints) {
+  succeeds("cp -r '" TESSERA_REFERENCE "/golden' golden");
+  const std::string vq = "tessera import llamagen-vq --out out ",
+                    gpt = "tessera import llamagen-gpt --out out --grid 4x4 ";
+  refuses(vq + "nowhere.pt", {"nowhere.pt", "does not exist"});
+  refuses(vq + "pictures", {"pictures", "not a file"});
+  succeeds("head -c 5000 /dev/urandom > junk.pt");
+  refuses(vq + "junk.pt", {"junk.pt", "neither"});
+  succeeds("head -c 50000 golden/vq.pt > cut.pt && head -c 50000 golden/taming.ckpt > cut.ckpt");
+  refuses(vq + "cut.pt", {"cut.pt", "truncated"});
+  refuses("tessera import taming-vqgan cut.ckpt --out out", {"cut.ckpt", "truncated"});
+  refuses(vq + "golden/gpt.pt", {"gpt.pt", "encoder.conv_in.weight", "missing"});
+  refuses(vq + "golden/taming.ckpt", {"taming.ckpt", "state_dict"});
+  refuses(gpt + "golden/gpt.pt", {"--tokenizer"});
+  succeeds("tessera import llamagen-vq golden/vq.pt --out vq --quiet");
+  refuses(gpt + "--tokenizer vq golden/vq.pt", {"vq.pt", "tok_embeddings.weight"});
+  refuses(gpt + "--tokenizer vq golden/gpt.pt", {"gpt.pt", "--heads"});
+  refuses(vq + "golden/vq.pt golden/gpt.pt", {"2 files", "one"});
+  refuses(vq + "golden/vq.pt --image-size 33", {"image_size", "33"});
+  refuses("tessera import llamagen-vq golden/vq.pt --out vq", {"vq", "holds files"});
+  refuses("tessera import lamagen-vq golden/vq.pt --out out", {"lamagen-vq", "llamagen-vq"});
+  refuses("tessera import vgg16-lpips golden/vq.pt --out out", {"1 files", "two"});
+  refuses("tessera export llamagen-gpt vq --out x.pt", {"config.json", "tokenizer", "generator"});
+  refuses("tessera export llamagen-vq vq --out x.bin", {"x.bin", ".safetensors"});
+  EXPECT_FALSE(exists("out") || exists("x.pt") || exists("x.bin"));
+  EXPECT_EQ(run("ls -d *.partial").code, 2);
+}
+
 TEST_F(CommandLine, RefusesBadUsageInOneLine) {
   refuses("tessera", {"subcommand"});
   refuses("tessera trian", {"trian", "train"});
@@ -282,7 +422,7 @@ TEST_F(CommandLine, RefusesBadUsageInOneLine) {
   refuses("tessera flops --recipe recipe.toml --set regularizer.input=quantised",
           {"quantised", "quantized"});
   for (const std::string command : {"", "train", "train tokenizer", "encode", "decode", "sample",
-                                    "evaluate generation", "demo"}) {
+                                    "complete", "export pipeline", "evaluate generation", "demo"}) {
     const auto help = run("tessera " + command + " --help");
     EXPECT_EQ(help.code, 0) << command;
     EXPECT_THAT(help.out, HasSubstr("Usage")) << command;

@@ -1,11 +1,13 @@
-// Every command that the documents show runs as it is written, one after the other: on a small data
-// set under the same name, with recipes of the same names that take a few steps.
+// Every command of the README and of the guides that need no file from elsewhere runs as it is
+// written, one after the other: on small data under the same names, with recipes of the same names
+// that take a few steps.
 #include <gtest/gtest.h>
 
 #include <sstream>
 
 #include "base/random.h"
 #include "formats/test_archives.h"
+#include "image/image.h"
 #include "shell.h"
 
 namespace tessera {
@@ -52,6 +54,15 @@ void write_fashion_mnist(const fs::path& folder, const std::string& prefix, int 
   write_file(folder / (prefix + "-labels-idx1-ubyte.gz"), idx_of_bytes({count}, labels));
 }
 
+void write_pictures(const fs::path& folder, int count) {
+  for (int i = 0; i < count; ++i) {
+    Rng rng(static_cast<std::uint64_t>(i));
+    Image image{40, 30, std::vector<std::uint8_t>(40 * 30 * 3)};
+    for (auto& byte : image.pixels) byte = static_cast<std::uint8_t>(rng.below(256));
+    write_png(folder / (i % 2 ? "cats" : "dogs") / (std::to_string(i) + ".png"), image);
+  }
+}
+
 // The lines of a page's code blocks that begin with "tessera", continued ones joined.
 std::vector<std::string> examples_of(const fs::path& page) {
   std::vector<std::string> examples;
@@ -74,20 +85,22 @@ TEST(Documents, EveryExampleRuns) {
   write_fashion_mnist(folder / "datasets/fashion-mnist", "t10k", 60);
   for (const auto& recipe : fs::directory_iterator(source / "recipes"))
     write_file(folder / ("recipes/" + recipe.path().filename().string()), std::string(kRecipe));
-  // The other pages go on where the README ends.
-  std::vector<fs::path> pages = {source / "README.md"};
-  for (const auto& guide : fs::directory_iterator(source / "docs/guides"))
-    pages.push_back(guide.path());
-  std::sort(pages.begin() + 1, pages.end());
+  write_pictures(folder / "pictures", 120);
   const std::string small =
       "export TESSERA_DATASETS=datasets; tessera() { case \"$1 $2\" in "
-      "'train features') set -- \"$@\" --steps 5 --width 8;; esac; '" TESSERA_PROGRAM
+      "'train features') set -- \"$@\" --steps 5;; esac; '" TESSERA_PROGRAM
       "' \"$@\" --quiet --threads 1; }; ";
-  for (const auto& page : pages)
-    for (const auto& example : examples_of(page)) {
+  // The evaluation guide goes on where the README ends, the next one begins anew.
+  for (const std::string page :
+       {"README.md", "docs/guides/evaluation.md", "docs/guides/own-pictures.md"}) {
+    if (page.ends_with("own-pictures.md")) fs::remove_all(folder / "runs");
+    const auto examples = examples_of(source / page);
+    EXPECT_GE(examples.size(), 4u) << page;
+    for (const auto& example : examples) {
       const auto outcome = shell(small + example, folder);
       EXPECT_EQ(outcome.code, 0) << page << "\n" << example << "\n" << outcome.err;
     }
+  }
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/run_options.h"
+#include "generator/sample.h"
 
 namespace tessera::cli {
 
@@ -14,6 +15,8 @@ CLI::App* add_command(CLI::App& parent, const std::string& name, const std::stri
 
 /// --threads, --seed, --quiet and --json.
 void add_run_options(CLI::App* command, RunOptions& options);
+/// All options of `sample`, which `complete` has too.
+void add_sample_options(CLI::App* command, SampleOptions& options);
 /// --device, for what runs LibTorch models.
 void add_device_option(CLI::App* command, RunOptions& options);
 
@@ -26,10 +29,14 @@ void add_encode(CLI::App& app);
 void add_decode(CLI::App& app);
 void add_reconstruct(CLI::App& app);
 void add_sample(CLI::App& app);
+void add_complete(CLI::App& app);
 void add_logits(CLI::App& app);
 void add_evaluate_reconstruction(CLI::App& evaluate);
 void add_evaluate_likelihood(CLI::App& evaluate);
 void add_evaluate_generation(CLI::App& evaluate);
+void add_import(CLI::App& app);
+void add_export(CLI::App& app);
+void add_export_pipeline(CLI::App& parent);
 void add_flops(CLI::App& app);
 void add_bench_train(CLI::App& bench);
 void add_bench_loader(CLI::App& bench);

@@ -22,6 +22,11 @@ void add_encode(CLI::App& app) {
   command->add_flag("--flip", options->flip, "encode the mirrored image too");
   command->add_option("--limit", options->limit, "this many images, evenly spread; 0 is all")
       ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--image-size", options->image_size,
+                   "pixels per side, a multiple of the tokenizer's downsampling; 0 is its recipe's")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   add_run_options(command, *options);
   add_device_option(command, *options);
   command->callback([options] {

@@ -20,6 +20,9 @@ struct FlopsOptions : RunOptions {
 nlohmann::json count_flops(const FlopsOptions& options) {
   const auto recipe = load_recipe(options.recipe, options.overrides);
   const auto tokenizer = tokenizer_flops(recipe);
+  // One in which everything learns.
+  const double step = tokenizer.step() + tokenizer.perceptual_step() +
+                      tokenizer.discriminator_step() + tokenizer.adversarial_step();
   const auto steps = tokenizer_steps(recipe);
   const GeneratorShape shape{.vocabulary = recipe.tokenizer.codebook_size,
                              .classes = options.classes,
@@ -36,10 +39,19 @@ nlohmann::json count_flops(const FlopsOptions& options) {
                             {{"encoder", tokenizer.encoder},
                              {"quantizer", tokenizer.quantizer},
                              {"decoder", tokenizer.decoder},
-                             {"regularizer", tokenizer.regularizer}}},
+                             {"regularizer", tokenizer.regularizer},
+                             {"regularizer_codes", tokenizer.regularizer_codes},
+                             {"perceptual", tokenizer.perceptual},
+                             {"discriminator", tokenizer.discriminator}}},
                            {"inference_per_image", tokenizer.forward()},
-                           {"training_step_per_image", tokenizer.step()},
-                           {"regularizer_share", 3 * tokenizer.regularizer / tokenizer.step()},
+                           {"training_step_per_image", step},
+                           {"training_step_by_part",
+                            {{"tokenizer", tokenizer.step() - tokenizer.regularizer_step()},
+                             {"regularizer", tokenizer.regularizer_step()},
+                             {"perceptual", tokenizer.perceptual_step()},
+                             {"discriminator", tokenizer.discriminator_step()},
+                             {"adversarial", tokenizer.adversarial_step()}}},
+                           {"regularizer_share", tokenizer.regularizer_step() / step},
                            {"parameters", tokenizer_parameters(recipe.tokenizer)},
                            {"steps", steps},
                            {"training_total", tokenizer_training_flops(recipe, steps)}}},

@@ -50,6 +50,7 @@ void add_commands(CLI::App& app) {
   add_decode(app);
   add_reconstruct(app);
   add_sample(app);
+  add_complete(app);
   add_logits(app);
   auto* evaluate =
       app.add_subcommand("evaluate", "measure reconstruction, likelihood or generation");
@@ -57,6 +58,8 @@ void add_commands(CLI::App& app) {
   add_evaluate_reconstruction(*evaluate);
   add_evaluate_likelihood(*evaluate);
   add_evaluate_generation(*evaluate);
+  add_import(app);
+  add_export(app);
   add_flops(app);
   auto* bench = app.add_subcommand("bench", "measure training steps and data loading");
   bench->require_subcommand(1);

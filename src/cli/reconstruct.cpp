@@ -21,6 +21,11 @@ void add_reconstruct(CLI::App& app) {
   command->add_option("--count", options->count, "images to show")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  command
+      ->add_option("--image-size", options->image_size,
+                   "pixels per side, a multiple of the tokenizer's downsampling; 0 is its recipe's")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   add_run_options(command, *options);
   add_device_option(command, *options);
   command->callback([options] {

@@ -7,19 +7,19 @@
 
 namespace tessera::cli {
 
-void add_sample(CLI::App& app) {
-  auto options = std::make_shared<SampleOptions>();
-  auto* command = add_command(
-      app, "sample", "draw new images",
-      "tessera sample --generator runs/generator --tokenizer runs/tokenizer --classes all "
-      "--count 8 --out runs/samples.png");
-  command->add_option("--generator", options->generator, "model folder")->required();
-  command->add_option("--tokenizer", options->tokenizer, "model folder")->required();
+void add_sample_options(CLI::App* command, SampleOptions& sample) {
+  auto* options = &sample;
+  command->add_option("--generator", options->generator, "model folder");
+  command->add_option("--tokenizer", options->tokenizer, "model folder of its tokenizer");
+  command->add_option("--pipeline", options->pipeline,
+                      "both in one folder, as tessera export pipeline writes it");
   command->add_option("--classes", options->classes, "names or numbers with commas between, or all")
       ->capture_default_str();
   command->add_option("--count", options->count, "images per class")->capture_default_str();
   command->add_option("--cfg", options->cfg,
                       "guidance scale, 1 is none; default: the generator's recipe");
+  command->add_option("--cfg-schedule", options->cfg_schedule,
+                      "constant, interval:A:B or power-cosine:P; default: the recipe");
   command->add_option("--temperature", options->temperature,
                       "0 takes the likeliest token; default: the recipe");
   command->add_option("--top-k", options->top_k,
@@ -35,6 +35,15 @@ void add_sample(CLI::App& app) {
   command->add_option("--tokens-out", options->tokens_out, "token file of what was drawn");
   add_run_options(command, *options);
   add_device_option(command, *options);
+}
+
+void add_sample(CLI::App& app) {
+  auto options = std::make_shared<SampleOptions>();
+  auto* command = add_command(
+      app, "sample", "draw new images",
+      "tessera sample --generator runs/generator --tokenizer runs/tokenizer --classes all "
+      "--count 8 --out runs/samples.png");
+  add_sample_options(command, *options);
   command->callback([options] {
     const auto result = sample_images(*options);
     write_results(options->json, result);

@@ -23,6 +23,8 @@ void add_train_generator(CLI::App& train) {
   command->add_option("--set", options->overrides, "change a setting: table.key=value");
   command->add_option("--steps", options->steps, "instead of the recipe's")
       ->check(CLI::PositiveNumber);
+  command->add_option("--init", options->init,
+                      "model folder of a generator whose weights training starts from");
   command->add_flag("--resume", options->resume, "go on where an interrupted run stopped");
   add_run_options(command, *options);
   add_device_option(command, *options);

@@ -17,11 +17,18 @@ void add_train_tokenizer(CLI::App& train) {
   command->add_option("--data", options->data, "training images")->required();
   command->add_option("--valid-data", options->valid_data,
                       "held-out images; without it data.valid_fraction of --data is held out");
-  command->add_option("--features", options->features, "feature network of the perceptual loss");
+  command->add_option("--features", options->features,
+                      "network of the perceptual loss: features of `train features`, or LPIPS");
   command->add_option("--out", options->out, "model folder to write")->required();
   command->add_option("--set", options->overrides, "change a setting: table.key=value");
   command->add_option("--steps", options->steps, "instead of the recipe's")
       ->check(CLI::PositiveNumber);
+  command->add_option("--init", options->init,
+                      "model folder of a tokenizer whose weights training starts from");
+  command
+      ->add_option("--freeze", options->freeze,
+                   "parts that do not learn: encoder, quantizer, decoder, with commas between")
+      ->delimiter(',');
   command->add_flag("--resume", options->resume, "go on where an interrupted run stopped");
   add_run_options(command, *options);
   add_device_option(command, *options);

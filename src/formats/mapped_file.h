@@ -22,4 +22,8 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
+/// Tells the system that these mapped bytes will not be read again soon, so that a file read once
+/// from end to end does not fill the memory. Reading them again is right, but slow.
+void forget_pages(std::span<const std::byte> mapped);
+
 }  // namespace tessera

@@ -127,18 +127,18 @@ void check_tiling(const std::vector<TensorView>& tensors, std::span<const std::b
                     std::to_string(expected) + ", as the header says");
 }
 
-std::string make_header(const std::vector<TensorView>& tensors,
+std::string make_header(const std::vector<TensorToWrite>& tensors,
                         const std::map<std::string, std::string>& metadata) {
   json header = json::object();
   if (!metadata.empty()) header[kMetadata] = metadata;
   std::size_t offset = 0;
   for (const auto& tensor : tensors) {
-    TESSERA_CHECK(bytes_needed(tensor.type, tensor.shape) == tensor.bytes.size());
-    TESSERA_CHECK(tensor.name != kMetadata && !header.contains(tensor.name));
+    const auto size = bytes_needed(tensor.type, tensor.shape);
+    TESSERA_CHECK(size && tensor.name != kMetadata && !header.contains(tensor.name));
     header[tensor.name] = {{"dtype", name_of(tensor.type)},
                            {"shape", tensor.shape},
-                           {"data_offsets", {offset, offset + tensor.bytes.size()}}};
-    offset += tensor.bytes.size();
+                           {"data_offsets", {offset, offset + *size}}};
+    offset += *size;
   }
   std::string text = json_text(header);
   text.resize(
@@ -203,16 +203,29 @@ const std::string& SafetensorsFile::metadata_at(const std::string& key) const {
   return found->second;
 }
 
-void write_safetensors(const fs::path& path, const std::vector<TensorView>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
+void stream_safetensors(const fs::path& path, const std::vector<TensorToWrite>& tensors,
+                        const std::map<std::string, std::string>& metadata) {
   const std::string header = make_header(tensors, metadata);
   const std::uint64_t length = header.size();
   write_file(path, [&](std::ostream& stream) {
     stream.write(reinterpret_cast<const char*>(&length), kLengthBytes);
     stream.write(header.data(), std::ssize(header));
-    for (const auto& tensor : tensors)
-      stream.write(reinterpret_cast<const char*>(tensor.bytes.data()), std::ssize(tensor.bytes));
+    std::vector<float> buffer;
+    for (const auto& tensor : tensors) {
+      const auto bytes = tensor.bytes(buffer);
+      TESSERA_CHECK(bytes.size() == bytes_needed(tensor.type, tensor.shape));
+      stream.write(reinterpret_cast<const char*>(bytes.data()), std::ssize(bytes));
+    }
   });
+}
+
+void write_safetensors(const fs::path& path, const std::vector<TensorView>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  std::vector<TensorToWrite> at_hand;
+  for (const auto& tensor : tensors)
+    at_hand.push_back({tensor.name, tensor.type, tensor.shape,
+                       [&tensor](std::vector<float>&) { return tensor.bytes; }});
+  stream_safetensors(path, at_hand, metadata);
 }
 
 }  // namespace tessera

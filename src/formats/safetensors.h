@@ -11,6 +11,7 @@
 
 #include "base/files.h"
 #include "formats/dtype.h"
+#include "formats/stored_tensor.h"
 
 namespace tessera {
 
@@ -47,5 +48,9 @@ class SafetensorsFile {
 /// Writes the file whole or not at all (see write_file).
 void write_safetensors(const fs::path& path, const std::vector<TensorView>& tensors,
                        const std::map<std::string, std::string>& metadata);
+
+/// The same, making and writing one tensor at a time.
+void stream_safetensors(const fs::path& path, const std::vector<TensorToWrite>& tensors,
+                        const std::map<std::string, std::string>& metadata);
 
 }  // namespace tessera

@@ -23,17 +23,6 @@ const nlohmann::json& extra_field(const ModelConfig& config, const char* name,
   return config.extra[name];
 }
 
-GeneratorShape read_shape(const ModelConfig& config, const fs::path& path) {
-  const auto& grid = extra_field(config, "grid", path);
-  if (!grid.is_array() || grid.size() != 2)
-    throw FileError(path, "extra.grid", grid.dump(), "[rows, columns]");
-  return {.vocabulary = whole_number(extra_field(config, "vocabulary", path), "extra.vocabulary",
-                                     kMostTokens, path),
-          .classes = whole_number(config.class_names.size(), "classes", kMostTokens, path),
-          .grid_rows = whole_number(grid[0], "extra.grid", kMostGrid, path),
-          .grid_columns = whole_number(grid[1], "extra.grid", kMostGrid, path)};
-}
-
 // Refused before anything of that size is allocated.
 void check_size(const SafetensorsFile& weights, std::int64_t expected) {
   std::int64_t found = 0;
@@ -45,6 +34,18 @@ void check_size(const SafetensorsFile& weights, std::int64_t expected) {
 }
 
 }  // namespace
+
+GeneratorShape shape_of(const ModelConfig& config, const fs::path& folder) {
+  const auto path = folder / "config.json";
+  const auto& grid = extra_field(config, "grid", path);
+  if (!grid.is_array() || grid.size() != 2)
+    throw FileError(path, "extra.grid", grid.dump(), "[rows, columns]");
+  return {.vocabulary = whole_number(extra_field(config, "vocabulary", path), "extra.vocabulary",
+                                     kMostTokens, path),
+          .classes = whole_number(config.class_names.size(), "classes", kMostTokens, path),
+          .grid_rows = whole_number(grid[0], "extra.grid", kMostGrid, path),
+          .grid_columns = whole_number(grid[1], "extra.grid", kMostGrid, path)};
+}
 
 Generator::Generator(ModelConfig config, std::string hash, std::string tokenizer_hash,
                      Transformer model, const torch::Device& device)
@@ -58,7 +59,7 @@ Generator::Generator(ModelConfig config, std::string hash, std::string tokenizer
 Generator Generator::load(const fs::path& folder, const torch::Device& device) {
   const fs::path path = folder / "config.json";
   auto config = read_model_config(folder, "generator");
-  const auto shape = read_shape(config, path);
+  const auto shape = shape_of(config, folder);
   const auto& tokenizer = extra_field(config, "tokenizer", path);
   if (!tokenizer.is_string())
     throw FileError(path, "extra.tokenizer", tokenizer.dump(), "a SHA-256");

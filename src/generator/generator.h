@@ -36,6 +36,9 @@ class Generator {
   bool bf16_;
 };
 
+/// The shape that config.json of a generator's folder says. Throws FileError.
+GeneratorShape shape_of(const ModelConfig& config, const fs::path& folder);
+
 /// Throws FileError unless the tokens in `path` are of the `expected` tokenizer.
 void require_same_tokenizer(const std::string& found, const std::string& expected,
                             const fs::path& path);

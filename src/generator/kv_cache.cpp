@@ -16,6 +16,13 @@ KvCache::Layer KvCache::append(int layer, const torch::Tensor& key, const torch:
   return {keys.narrow(2, 0, length_ + 1), values.narrow(2, 0, length_ + 1)};
 }
 
+void KvCache::keep_rows(std::int64_t rows) {
+  for (auto& [keys, values] : layers_) {
+    keys = keys.narrow(0, 0, rows);
+    values = values.narrow(0, 0, rows);
+  }
+}
+
 int KvCache::capacity() const { return static_cast<int>(layers_.front().keys.size(2)); }
 
 std::int64_t KvCache::rows() const { return layers_.front().keys.size(0); }

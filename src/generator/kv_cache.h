@@ -22,6 +22,8 @@ class KvCache {
   int length() const { return length_; }  ///< positions complete in every layer
   int capacity() const;
   std::int64_t rows() const;
+  /// Forgets all but the first `rows` sequences.
+  void keep_rows(std::int64_t rows);
   /// Moves to the next position, once every layer has appended.
   void advance() { ++length_; }
 

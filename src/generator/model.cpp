@@ -9,6 +9,7 @@
 #include "training/op_rms_norm.h"
 #include "training/op_split_heads.h"
 #include "training/op_swiglu.h"
+#include "training/recompute.h"
 
 namespace tessera {
 namespace {
@@ -24,6 +25,10 @@ torch::Tensor norm_weight(torch::nn::Module& parent, const std::string& name, in
 }
 
 }  // namespace
+
+double drop_path_of(int layer, int layers, double path) {
+  return layers > 1 ? path * layer / (layers - 1) : 0;
+}
 
 torch::Tensor rotation_table(const GeneratorConfig& config, const GeneratorShape& shape) {
   const int half = config.dim / config.heads / 2, quarter = half / 2;
@@ -83,8 +88,8 @@ BlockImpl::BlockImpl(const GeneratorConfig& config, const Dropouts& dropouts)
       ffn_norm_(norm_weight(*this, "ffn_norm", config.dim)) {}
 
 torch::Tensor BlockImpl::forward(torch::Tensor x, const torch::Tensor& rotation) {
-  x = add_dropout(x, attention_(rms_norm(x, attention_norm_, epsilon_), rotation),
-                  is_training() ? dropouts_.residual : 0);
+  x = add_branch(x, attention_(rms_norm(x, attention_norm_, epsilon_), rotation),
+                 dropouts_.residual);
   return add_feed_forward(x);
 }
 
@@ -95,8 +100,13 @@ torch::Tensor BlockImpl::step(torch::Tensor x, const torch::Tensor& rotation, Kv
 }
 
 torch::Tensor BlockImpl::add_feed_forward(const torch::Tensor& x) {
-  return add_dropout(x, feed_forward_(rms_norm(x, ffn_norm_, epsilon_)),
-                     is_training() ? dropouts_.ffn : 0);
+  return add_branch(x, feed_forward_(rms_norm(x, ffn_norm_, epsilon_)), dropouts_.ffn);
+}
+
+torch::Tensor BlockImpl::add_branch(const torch::Tensor& x, const torch::Tensor& branch,
+                                    double drop) {
+  if (!is_training()) return add_dropout(x, branch, 0);
+  return add_dropout(x, drop_samples(branch, dropouts_.path), drop);
 }
 
 TransformerImpl::TransformerImpl(const GeneratorConfig& config, const GeneratorShape& shape,
@@ -114,7 +124,9 @@ TransformerImpl::TransformerImpl(const GeneratorConfig& config, const GeneratorS
       ->register_module("embedding_table", class_table_);
   auto list = register_module("layers", torch::nn::ModuleList());
   for (int layer = 0; layer < config.layers; ++layer) {
-    layers_.emplace_back(config, dropouts);
+    auto own = dropouts;
+    own.path = drop_path_of(layer, config.layers, dropouts.path);
+    layers_.emplace_back(config, own);
     list->push_back(layers_.back());
   }
   initialise();
@@ -136,7 +148,12 @@ torch::Tensor TransformerImpl::forward(const torch::Tensor& classes, const torch
   if (is_training()) x = drop_some(x, dropouts_.token);
   rotation_ = rotation_.to(x.device());
   const auto rotation = rotation_.narrow(0, 0, shape_.positions());
-  for (auto& layer : layers_) x = layer(x, rotation);
+  for (auto& layer : layers_) {
+    const auto block = [layer, rotation](const torch::Tensor& in) mutable {
+      return layer(in, rotation);
+    };
+    x = recompute_ ? recompute(block, x, layer->parameters()) : layer(x, rotation);
+  }
   return output_(rms_norm(x, norm_, config_.norm_epsilon));  // [B, T, V]
 }
 

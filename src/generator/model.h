@@ -10,7 +10,12 @@ namespace tessera {
 /// Probabilities with which training zeroes what flows; none of them acts in eval mode.
 struct Dropouts {
   double token = 0, residual = 0, ffn = 0;
+  double path = 0;  ///< whole branches of a sequence, at the last block; see drop_path_of
 };
+
+/// With which probability block `layer` skips a branch: from 0 at the first block linearly to
+/// `path` at the last, as LlamaGen's linspace(0, path, layers).
+double drop_path_of(int layer, int layers, double path);
 
 /// (cos, sin) of every position, [T, D/2, 2] float32: position 0 is the class, position 1 + i is
 /// token i. The first half of a head's pairs turns with the token's row, the second with its
@@ -51,6 +56,7 @@ class BlockImpl : public torch::nn::Module {
 
  private:
   torch::Tensor add_feed_forward(const torch::Tensor& x);
+  torch::Tensor add_branch(const torch::Tensor& x, const torch::Tensor& branch, double drop);
 
   double epsilon_;
   Dropouts dropouts_;
@@ -74,6 +80,10 @@ class TransformerImpl : public torch::nn::Module {
   /// is not read.
   torch::Tensor forward(const torch::Tensor& classes, const torch::Tensor& tokens);
 
+  /// Whether training computes each block again for its gradient instead of keeping what it
+  /// computed.
+  void recompute_blocks(bool on) { recompute_ = on; }
+
   /// A cache for `rows` sequences, in the type that matrix products run in now.
   KvCache make_cache(std::int64_t rows) const;
   /// One position of every row: `inputs` [rows] int64 are classes at the first position, tokens of
@@ -89,6 +99,7 @@ class TransformerImpl : public torch::nn::Module {
   GeneratorConfig config_;
   GeneratorShape shape_;
   Dropouts dropouts_;
+  bool recompute_ = false;
   torch::nn::Embedding class_table_, tok_embeddings_;
   std::vector<Block> layers_;
   torch::Tensor norm_;  // [C]

@@ -6,7 +6,9 @@
 #include <cmath>
 
 #include "generator/tiny_tokens_test.h"
+#include "training/op_add_dropout.h"
 #include "training/op_cross_entropy.h"
+#include "training/op_split_heads.h"
 #include "training/weights.h"
 
 namespace tessera {
@@ -144,6 +146,23 @@ TEST_P(EveryForm, DropoutActsInTrainingOnly) {
   EXPECT_TRUE(model(classes, tokens).equal(first));
 }
 
+TEST_P(EveryForm, RecomputedBlocksGiveTheSameGradientsBitForBit) {
+  auto model = random_model(config(), {.token = 0.2, .residual = 0.2, .ffn = 0.2, .path = 0.5});
+  const auto [classes, tokens] = random_input(4);
+  const auto gradients = [&, &labels = classes, &codes = tokens](bool again) {
+    model->recompute_blocks(again);
+    model->zero_grad();
+    torch::manual_seed(3);
+    cross_entropy(model(labels, codes).flatten(0, 1), codes.flatten()).mean().backward();
+    TensorMap all;
+    for (const auto& item : model->named_parameters())
+      all[item.key()] = item.value().grad().clone();
+    return all;
+  };
+  const auto plain = gradients(false), again = gradients(true);
+  for (const auto& [name, gradient] : plain) EXPECT_TRUE(gradient.equal(again.at(name))) << name;
+}
+
 INSTANTIATE_TEST_SUITE_P(QkNorm, EveryForm, testing::Bool());
 
 TEST(Rotation, FirstHalfTurnsWithTheRowSecondWithTheColumnAndTheClassIsZero) {
@@ -161,6 +180,62 @@ TEST(Rotation, FirstHalfTurnsWithTheRowSecondWithTheColumnAndTheClassIsZero) {
   EXPECT_NEAR(angle(last, 1), 0.01, 1e-6);
   EXPECT_NEAR(angle(last, 2), 2.0, 1e-6);
   EXPECT_NEAR(angle(last, 3), 0.02, 1e-6);
+}
+
+// LlamaGen splits a head of n numbers into n / 2 for the row and n / 2 for the column, 25 pairs
+// each in the 3B model, with frequencies 10000^(-2 i / (n / 2)).
+TEST(Rotation, HeadsOfOneHundredTurnTwentyFivePairsWithEachAxis) {
+  const GeneratorConfig config{.layers = 1, .heads = 2, .dim = 200};
+  const auto table = rotation_table(config, kShape);
+  ASSERT_EQ(table.sizes(), torch::IntArrayRef({7, 50, 2}));
+  const auto last = table[6];  // row 1, column 2
+  for (int i = 0; i < 25; ++i) {
+    const double frequency = std::pow(10000.0, -2.0 * i / 50);
+    EXPECT_NEAR(last[i][1].item<double>(), std::sin(frequency), 1e-6) << i;
+    EXPECT_NEAR(last[25 + i][1].item<double>(), std::sin(2 * frequency), 1e-6) << i;
+  }
+}
+
+// The trap of LlamaGen's checkpoints: every token gives the class the score 0, whatever it holds.
+TEST(Rotation, TheClassHasZeroQueryAndKey) {
+  const GeneratorConfig config{.layers = 1, .heads = 2, .dim = 16};
+  const auto rotation = rotation_table(config, kShape).slice(0, 0, kShape.positions());
+  torch::manual_seed(1);
+  const auto qkv = torch::randn({3, kShape.positions(), 48});
+  for (const auto& weight : {torch::Tensor(), torch::ones({8})}) {  // without and with QK-norm
+    const auto [query, key, value] = split_heads(qkv, rotation, 2, weight, weight, 1e-5);
+    EXPECT_TRUE(query.select(2, 0).eq(0).all().item<bool>());
+    EXPECT_TRUE(key.select(2, 0).eq(0).all().item<bool>());
+    EXPECT_FALSE(value.select(2, 0).eq(0).any().item<bool>());
+    EXPECT_FALSE(key.select(2, 1).eq(0).any().item<bool>());
+  }
+}
+
+TEST(DropPath, RisesLinearlyFromTheFirstBlockToTheLast) {
+  EXPECT_EQ(drop_path_of(0, 5, 0.2), 0);
+  EXPECT_DOUBLE_EQ(drop_path_of(1, 5, 0.2), 0.05);
+  EXPECT_DOUBLE_EQ(drop_path_of(4, 5, 0.2), 0.2);
+  EXPECT_EQ(drop_path_of(0, 1, 0.2), 0);
+}
+
+TEST(DropPath, SkipsWholeBranchesOfSomeSequencesInTheLaterBlocks) {
+  torch::NoGradGuard no_grad;
+  // A block alone, so that a branch can be seen: with both skipped it gives its input back.
+  const auto config = tiny_recipe().generator;
+  torch::manual_seed(1);
+  Block block(config, Dropouts{.path = 0.3});
+  constexpr int kSequences = 4000;
+  const auto x = torch::randn({1, 2, config.dim}).expand({kSequences, 2, config.dim});
+  const auto rotation = rotation_table(config, kShape).slice(0, 1, 3);
+  const auto skipped = block(x, rotation).eq(x).flatten(1).all(1).sum().item<double>();
+  const double expected = 0.3 * 0.3 * kSequences;  // attention and feed-forward, each by itself
+  EXPECT_NEAR(skipped, expected, 4 * std::sqrt(expected));
+  block->eval();
+  EXPECT_FALSE(block(x, rotation).eq(x).flatten(1).all(1).any().item<bool>());
+  // The mean over sequences is what is left alone: kept branches grow by 1 / 0.7.
+  const auto branch = torch::ones({kSequences, 3, 2});
+  EXPECT_NEAR(drop_samples(branch, 0.3).mean().item<double>(), 1, 4 * std::sqrt(0.3 / 0.7 / 4000));
+  EXPECT_EQ(std::get<0>(torch::_unique(drop_samples(branch, 0.3))).size(0), 2);
 }
 
 TEST(Presets, BHasLlamaGensTensors) {

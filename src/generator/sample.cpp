@@ -1,127 +1,73 @@
 #include "generator/sample.h"
 
-#include <chrono>
-#include <cmath>
-
 #include "base/error.h"
-#include "base/interrupt.h"
-#include "base/progress.h"
-#include "base/settings.h"
-#include "base/version.h"
-#include "generator/classes.h"
-#include "generator/sampler.h"
-#include "image/image_folder.h"
-#include "tokenizer/image_tensors.h"
-#include "tokenizer/tokenizer.h"
-#include "tokens/token_file.h"
+#include "dataset/loader.h"
+#include "generator/draw_images.h"
 #include "training/device.h"
 
 namespace tessera {
 namespace {
 
-constexpr int kWidestGrid = 16;  // images per row
-constexpr std::int64_t kDecodedAtOnce = 100;
+constexpr std::uint8_t kGrey = 128;  // what is to be completed, in the picture of what was given
 
-void check_options(const SampleOptions& options) {
-  if (options.count < 1)
-    throw Error("--count is " + std::to_string(options.count) + ", expected at least 1");
-  if (options.out.empty() && options.out_dir.empty() && options.tokens_out.empty())
-    throw Error("nothing to write: expected --out, --out-dir or --tokens-out");
-  if (!options.out_dir.empty()) ImageFolderWriter{options.out_dir};  // refuses before any work
+Pipeline open_models(const SampleOptions& options) {
+  const auto device = open_device(options);
+  const bool folders = !options.generator.empty() || !options.tokenizer.empty();
+  if (options.pipeline.empty() && (options.generator.empty() || options.tokenizer.empty()))
+    throw Error("expected --generator DIR and --tokenizer DIR, or --pipeline DIR");
+  if (!options.pipeline.empty() && folders)
+    throw Error("--pipeline holds a generator and a tokenizer, expected no others beside it");
+  return folders ? open_pipeline(options.generator, options.tokenizer, device)
+                 : open_pipeline(options.pipeline, device);
 }
 
-SampleRequest request_of(const SampleOptions& options, const Generator& generator) {
-  SampleRequest request;
-  static_cast<SamplingConfig&>(request) = generator.config().recipe.sampling;
-  request.cfg = options.cfg.value_or(request.cfg);
-  request.temperature = options.temperature.value_or(request.temperature);
-  request.top_k = options.top_k.value_or(request.top_k);
-  request.top_p = options.top_p.value_or(request.top_p);
-  request.seed = options.seed;
-  request.batch = options.batch;
-  request.validate();
-  for (const auto label : parse_classes(options.classes, generator.config().class_names))
-    request.labels.insert(request.labels.end(), static_cast<std::size_t>(options.count), label);
-  return request;
+Image read_square(const fs::path& path, int side) {
+  return resize_and_crop(decode_image(read_file(path), path.string()), side);
 }
 
-void write_folders(const std::vector<Image>& images, const SampleRequest& request,
-                   const std::vector<std::string>& class_names, const fs::path& out) {
-  ImageFolderWriter writer(out);
-  for (std::size_t i = 0; i < images.size(); ++i) {
-    stop_if_interrupted();
-    writer.add(images[i], class_names[static_cast<std::size_t>(request.labels[i])]);
-  }
-  writer.finish();
+torch::Tensor encode_square(Tokenizer& tokenizer, const Image& image, const torch::Device& device) {
+  ImageBatch batch{.side = image.width, .labels = {0}};
+  for (const auto byte : image.pixels) batch.pixels.push_back(float_from_byte(byte));
+  return tokenizer.encode(image_tensor(batch, device)).cpu()[0];  // [T]
 }
 
-void write_token_file(const torch::Tensor& codes, const SampleRequest& request,
-                      const Generator& generator, const fs::path& out) {
-  const auto narrow = codes.to(torch::kInt32).contiguous();
-  const auto& shape = generator.shape();
-  write_tokens(out, {.header = {.grid_rows = shape.grid_rows,
-                                .grid_columns = shape.grid_columns,
-                                .codebook_size = shape.vocabulary,
-                                .tokenizer_hash = generator.tokenizer_hash(),
-                                .class_names = generator.config().class_names,
-                                .made_by = made_by(request.seed),
-                                .data = "sampled from generator " + generator.hash()},
-                     .crops = 1,
-                     .codes = {narrow.data_ptr<std::int32_t>(),
-                               narrow.data_ptr<std::int32_t>() + narrow.numel()},
-                     .labels = {request.labels.begin(), request.labels.end()}});
+// The picture without the rows of pixels from `rows` on.
+Image shown_rows(Image image, int rows) {
+  const auto begin = static_cast<std::ptrdiff_t>(rows) * image.width * 3;
+  std::fill(image.pixels.begin() + begin, image.pixels.end(), kGrey);
+  return image;
 }
 
-std::vector<Image> decode_images(Tokenizer& tokenizer, const torch::Tensor& codes,
-                                 const torch::Device& device, bool quiet) {
-  std::vector<Image> images;
-  Progress progress("decode", codes.size(0), quiet);
-  for (const auto& part : codes.split(kDecodedAtOnce)) {
-    stop_if_interrupted();
-    for (auto& image : images_of(tokenizer.decode(part.to(device)).cpu()))
-      images.push_back(std::move(image));
-    progress.update(static_cast<std::int64_t>(images.size()));
-  }
-  progress.finish();
-  return images;
-}
-
-torch::Tensor sample_codes(Generator& generator, const SampleRequest& request, bool quiet) {
-  Progress progress("sample", static_cast<std::int64_t>(request.labels.size()), quiet);
-  progress.update(0);
-  auto codes = sample_tokens(generator, request, [&](std::int64_t done) { progress.update(done); });
-  progress.finish();
-  return codes;
+Beginning keep_rows(const CompleteOptions& options, Pipeline& models) {
+  const auto& shape = models.generator.shape();
+  if (options.keep_rows < 0 || options.keep_rows >= shape.grid_rows)
+    throw Error("--keep-rows is " + std::to_string(options.keep_rows) + ", expected 0 to " +
+                std::to_string(shape.grid_rows - 1) + ", since an image has " +
+                std::to_string(shape.grid_rows) + " rows of tokens");
+  if (shape.grid_rows != shape.grid_columns)
+    throw Error("the generator's images have " + std::to_string(shape.grid_rows) + " x " +
+                std::to_string(shape.grid_columns) + " tokens, expected a square");
+  const int pixels_per_token = models.tokenizer.config().recipe.tokenizer.downsampling();
+  const auto image = read_square(options.image, shape.grid_rows * pixels_per_token);
+  const auto codes = encode_square(models.tokenizer, image, models.generator.device());
+  return {codes.slice(0, 0, options.keep_rows * shape.grid_columns),
+          shown_rows(image, options.keep_rows * pixels_per_token)};
 }
 
 }  // namespace
 
 nlohmann::json sample_images(const SampleOptions& options) {
   check_options(options);
-  const auto device = open_device(options);
-  auto generator = Generator::load(options.generator, device);
-  auto tokenizer = Tokenizer::load(options.tokenizer, device);
-  generator.require_tokenizer(tokenizer.hash(), fs::path(options.tokenizer) / "model.safetensors");
-  const auto request = request_of(options, generator);
-  const auto start = std::chrono::steady_clock::now();
-  const auto codes = sample_codes(generator, request, options.quiet);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  if (!options.tokens_out.empty()) write_token_file(codes, request, generator, options.tokens_out);
-  if (!options.out.empty() || !options.out_dir.empty()) {
-    const auto images = decode_images(tokenizer, codes, device, options.quiet);
-    if (!options.out.empty())
-      write_png(options.out, image_grid(images, std::min(options.count, kWidestGrid)));
-    if (!options.out_dir.empty())
-      write_folders(images, request, generator.config().class_names, options.out_dir);
-  }
-  nlohmann::json json = {{"images", request.labels.size()},
-                         {"per_class", options.count},
-                         {"sampling", to_json(static_cast<SamplingConfig>(request))},
-                         {"seconds", seconds.count()},
-                         {"generator", generator.hash()},
-                         {"tokenizer", tokenizer.hash()},
-                         {"data", generator.config().data}};
-  json.update(made_by(options.seed));
+  auto models = open_models(options);
+  return draw_images(options, models, {});
+}
+
+nlohmann::json complete_image(const CompleteOptions& options) {
+  check_options(options);
+  auto models = open_models(options);
+  auto json = draw_images(options, models, keep_rows(options, models));
+  json["image"] = options.image;
+  json["keep_rows"] = options.keep_rows;
   return json;
 }
 

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <numbers>
+
 #include "base/error.h"
 #include "generator/classes.h"
 
@@ -74,6 +77,74 @@ TEST(Sampler, GuidanceOfScaleOneIsNone) {
   EXPECT_TRUE(sample_tokens(model, false, request).equal(plain));
 }
 
+TEST(Sampler, AnIntervalGuidesInsideAndNotOutside) {
+  torch::NoGradGuard no_grad;
+  auto model = random_model();
+  auto request = request_of(30);
+  request.temperature = 0;
+  request.cfg = 4;
+  // Of 6 tokens: none before, guided 2 and 3, none after (where the twins are dropped).
+  for (const auto& [text, first, last] :
+       {std::tuple{"interval:0.3:0.6", 2, 4}, {"interval:0:0.5", 0, 3}, {"interval:0.5:1", 3, 6}}) {
+    request.cfg_schedule = text;
+    const auto codes = sample_tokens(model, false, request);
+    const auto cond = model(torch::tensor(request.labels), codes);
+    const auto uncond = model(torch::full({30}, kShape.classes, torch::kInt64), codes);
+    const auto guided = (uncond + 4 * (cond - uncond)).argmax(-1), plain = cond.argmax(-1);
+    EXPECT_FALSE(guided.equal(plain));
+    for (int position = 0; position < kShape.positions(); ++position) {
+      const auto& expected = position >= first && position < last ? guided : plain;
+      EXPECT_TRUE(codes.select(1, position).equal(expected.select(1, position)))
+          << text << " " << position;
+    }
+  }
+}
+
+TEST(Sampler, PowerCosineScalesEveryToken) {
+  torch::NoGradGuard no_grad;
+  auto model = random_model();
+  auto request = request_of(30);
+  request.temperature = 0;
+  request.cfg = 4;
+  request.cfg_schedule = "power-cosine:2";
+  const auto codes = sample_tokens(model, false, request);
+  const auto cond = model(torch::tensor(request.labels), codes);
+  const auto uncond = model(torch::full({30}, kShape.classes, torch::kInt64), codes);
+  auto scales = torch::empty({6, 1});
+  for (int position = 0; position < 6; ++position)
+    scales[position][0] = 1 + 3 * (1 - std::cos(std::numbers::pi * position * position / 36.0)) / 2;
+  EXPECT_TRUE(codes.equal((uncond + scales * (cond - uncond)).argmax(-1)));
+}
+
+TEST(Sampler, AnIntervalOverEveryTokenIsConstantGuidance) {
+  auto model = random_model();
+  auto request = request_of(20);
+  request.cfg = 2;
+  const auto constant = sample_tokens(model, false, request);
+  request.cfg_schedule = "interval:0:1";
+  EXPECT_TRUE(sample_tokens(model, false, request).equal(constant));
+  request.cfg_schedule = "interval:0:0";
+  EXPECT_THROW(sample_tokens(model, false, request), Error);
+}
+
+TEST(Sampler, KeptTokensStayAndTheOthersFollowThem) {
+  torch::NoGradGuard no_grad;
+  auto model = random_model();
+  auto request = request_of(12);
+  request.temperature = 0;
+  request.cfg = 1.5;
+  request.kept = torch::tensor({7, 0, 3});
+  const auto codes = sample_tokens(model, false, request);
+  EXPECT_TRUE(codes.slice(1, 0, 3).eq(request.kept).all().item<bool>());
+  const auto cond = model(torch::tensor(request.labels), codes);
+  const auto uncond = model(torch::full({12}, kShape.classes, torch::kInt64), codes);
+  EXPECT_TRUE(codes.slice(1, 3).equal((uncond + 1.5 * (cond - uncond)).argmax(-1).slice(1, 3)));
+  request.kept = torch::empty({0}, torch::kInt64);
+  const auto none = sample_tokens(model, false, request);
+  request.kept = torch::Tensor();
+  EXPECT_TRUE(sample_tokens(model, false, request).equal(none));
+}
+
 TEST(Sampler, AnImageDoesNotDependOnItsNeighbours) {
   auto model = random_model();
   auto request = request_of(20);
@@ -95,6 +166,15 @@ TEST(Sampler, ReportsProgressAndTakesNoImages) {
   sample_tokens(model, false, request, [&](std::int64_t count) { done.push_back(count); });
   EXPECT_EQ(done, (std::vector<std::int64_t>{2, 4, 5}));
   EXPECT_EQ(sample_tokens(model, false, request_of(0)).size(0), 0);
+}
+
+// As in MNIST, whose classes are called "0" to "9", here in the order of a string sort gone wrong:
+// a name wins, and only a number that is no name is a position.
+TEST(Classes, ThatAreCalledNumbersAreFoundByName) {
+  const std::vector<std::string> names = {"10", "1", "2"};
+  EXPECT_EQ(parse_classes("1", names), (std::vector<std::int64_t>{1}));
+  EXPECT_EQ(parse_classes("10,2,0", names), (std::vector<std::int64_t>{0, 2, 0}));
+  EXPECT_THROW(parse_classes("3", names), Error);
 }
 
 TEST(Classes, AreNamesOrNumbersOrAll) {

@@ -40,6 +40,20 @@ void hold_out(GeneratorTrainer::Inputs& inputs, const DataConfig& config) {
   }
 }
 
+// Another vocabulary or class count would be a tensor of another shape; this says why.
+InitialWeights open_initial(const std::string& folder, const TokenFile& tokens) {
+  auto initial = read_initial_weights(folder, "generator");
+  const auto found = shape_of(initial.config, folder), expected = shape_of(tokens);
+  const auto require = [&](const char* what, int here, int there) {
+    if (here != there)
+      throw FileError(fs::path(folder) / "config.json", what, std::to_string(here),
+                      std::to_string(there) + " as in " + tokens.path().string());
+  };
+  require("vocabulary", found.vocabulary, expected.vocabulary);
+  require("number of classes", found.classes, expected.classes);
+  return initial;
+}
+
 GeneratorTrainer::Inputs open_inputs(const TrainGeneratorOptions& options, const Recipe& recipe) {
   GeneratorTrainer::Inputs inputs;
   inputs.train = TokenFile::open(options.tokens);
@@ -54,6 +68,7 @@ GeneratorTrainer::Inputs open_inputs(const TrainGeneratorOptions& options, const
     std::iota(inputs.train_images.begin(), inputs.train_images.end(), 0);
   }
   if (inputs.train_images.empty()) throw FileError(options.tokens, "holds no tokens to train on");
+  if (!options.init.empty()) inputs.initial = open_initial(options.init, inputs.train);
   return inputs;
 }
 
@@ -63,10 +78,11 @@ nlohmann::json train_generator(const TrainGeneratorOptions& options) {
   const auto recipe = recipe_of(options);
   const auto device = open_device(options);
   auto inputs = open_inputs(options, recipe);
-  const nlohmann::json settings = {
+  nlohmann::json settings = {
       {"recipe", to_json(recipe)},
       {"tokens", inputs.tokens_hash},
       {"valid_tokens", options.valid_tokens.empty() ? "" : sha256_file(options.valid_tokens)}};
+  if (inputs.initial) settings["init"] = inputs.initial->hash;
   const auto tokenizer = inputs.train.tokenizer_hash();
   const auto images = inputs.train_images.size();
   GeneratorTrainer trainer(recipe, std::move(inputs), options.seed, device);
@@ -92,6 +108,7 @@ nlohmann::json train_generator(const TrainGeneratorOptions& options) {
   result["tokens"] = settings["tokens"];
   result["valid_tokens"] = settings["valid_tokens"];
   result["data"] = options.tokens;
+  if (settings.contains("init")) result["init"] = settings["init"];
   result.update(made_by(options.seed));
   return result;
 }

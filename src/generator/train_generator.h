@@ -15,6 +15,7 @@ struct TrainGeneratorOptions : RunOptions {
   std::string
       valid_tokens;    ///< held-out tokens; empty: data.valid_fraction of `tokens` is held out
   std::string preset;  ///< LlamaGen's "B" .. "3B" instead of the recipe's shape; empty keeps it
+  std::string init;    ///< model folder whose weights training starts from; empty: chance
   std::string out;     ///< model folder to write
   int steps = 0;       ///< instead of the recipe's; 0 keeps it
   bool resume = false;

@@ -17,7 +17,19 @@ using Clock = std::chrono::steady_clock;
 Dropouts dropouts_of(const GeneratorTrainingConfig& config) {
   return {.token = config.token_dropout,
           .residual = config.residual_dropout,
-          .ffn = config.ffn_dropout};
+          .ffn = config.ffn_dropout,
+          .path = config.drop_path};
+}
+
+Transformer initial_model(const Recipe& recipe, const GeneratorTrainer::Inputs& inputs,
+                          std::uint64_t seed, const torch::Device& device) {
+  torch::manual_seed(seed);
+  Transformer model(recipe.generator, shape_of(inputs.train),
+                    dropouts_of(recipe.generator_training));
+  if (inputs.initial) load_initial_weights(*model, *inputs.initial, recipe);
+  model->recompute_blocks(recipe.generator_training.checkpoint_activations);
+  model->to(device);
+  return model;
 }
 
 AdamWOptions adamw_of(const GeneratorTrainingConfig& config) {
@@ -40,23 +52,17 @@ GeneratorTrainer::GeneratorTrainer(const Recipe& recipe, Inputs inputs, std::uin
       seed_(seed),
       device_(device),
       bf16_(uses_bf16(recipe.generator_training.precision, device)),
-      model_((torch::manual_seed(seed), Transformer(recipe.generator, shape_of(inputs_.train),
-                                                    dropouts_of(recipe.generator_training)))),
-      optimizer_((model_->to(device), *model_), adamw_of(recipe.generator_training)),
+      model_(initial_model(recipe, inputs_, seed, device)),
+      optimizer_(*model_, adamw_of(recipe.generator_training)),
+      ema_(*model_, recipe.generator_training.ema_decay),
       reported_(Clock::now()) {
   TESSERA_CHECK(!inputs_.train_images.empty());
+  if (inputs_.initial) inputs_.initial->tensors.clear();  // the model has them now
 }
 
 Progress::Values GeneratorTrainer::step(std::int64_t step, bool report) {
   model_->train();
-  const auto batch = draw_batch(step);
-  torch::Tensor loss;
-  {
-    const Autocast autocast(bf16_, device_);
-    const auto logits = model_(batch.labels, batch.codes);  // [B, T, V]
-    loss = cross_entropy(logits.flatten(0, 1), batch.codes.flatten()).mean();
-  }
-  loss.backward();
+  const auto loss = add_gradients(draw_batch(step));
   const double gradient_norm = update_weights(step);
   if (!report) return {};
   const auto now = Clock::now();
@@ -73,8 +79,24 @@ Progress::Values GeneratorTrainer::step(std::int64_t step, bool report) {
           {"sequences_per_second", steps * config.batch_size / seconds}};
 }
 
-// Which sequences a step sees depends on the seed and the step alone, and so does each one's crop
-// and dropped class.
+// Gradients of the batch's mean loss, a part of the batch after the other; returns that loss.
+torch::Tensor GeneratorTrainer::add_gradients(const TokenBatch& batch) {
+  const int parts = recipe_.generator_training.accumulate;
+  const auto codes = batch.codes.chunk(parts), labels = batch.labels.chunk(parts);
+  auto mean = torch::zeros({}, torch::TensorOptions(device_));
+  for (std::size_t part = 0; part < codes.size(); ++part) {
+    torch::Tensor loss;
+    {
+      const Autocast autocast(bf16_, device_);
+      const auto logits = model_(labels[part], codes[part]);  // [B / parts, T, V]
+      loss = cross_entropy(logits.flatten(0, 1), codes[part].flatten()).mean() / parts;
+    }
+    loss.backward();
+    mean += loss.detach();
+  }
+  return mean;
+}
+
 TokenBatch GeneratorTrainer::draw_batch(std::int64_t step) {
   const auto& config = recipe_.generator_training;
   const auto images = static_cast<std::int64_t>(inputs_.train_images.size());
@@ -111,11 +133,13 @@ double GeneratorTrainer::update_weights(std::int64_t step) {
   optimizer_.step(learning_rate_at(step, config.steps, config.learning_rate, config.warmup_steps,
                                    config.decay_fraction, config.schedule));
   optimizer_.zero_gradients();
+  ema_.update();
   return norm;
 }
 
 nlohmann::json GeneratorTrainer::validate() {
   if (inputs_.valid_sequences.empty()) return nlohmann::json::object();
+  const Ema::Applied averaged(ema_);
   const auto limit = static_cast<std::size_t>(recipe_.generator_training.valid_images);
   return measure_likelihood(model_, inputs_.valid, evenly_spread(inputs_.valid_sequences, limit),
                             bf16_)
@@ -126,23 +150,26 @@ TensorMap GeneratorTrainer::state() const {
   TensorMap state;
   add_with_prefix(state, tensors_of(*model_), "model.");
   add_with_prefix(state, optimizer_.state(), "optimizer.");
+  add_with_prefix(state, ema_.state(), "ema.");
   return state;
 }
 
 void GeneratorTrainer::load_state(const TensorMap& state, const std::string& where) {
   load_tensors(*model_, without_prefix(state, "model."), where);
   optimizer_.load_state(without_prefix(state, "optimizer."), where);
+  ema_.load_state(without_prefix(state, "ema."), where);
 }
 
 void GeneratorTrainer::write_model(const fs::path& folder) const {
   const auto& shape = model_->shape();
-  const nlohmann::json extra = {{"vocabulary", shape.vocabulary},
-                                {"grid", {shape.grid_rows, shape.grid_columns}},
-                                {"tokenizer", inputs_.train.tokenizer_hash()},
-                                {"tokens", inputs_.tokens_hash},
-                                {"parameters", parameter_count(*model_)},
-                                {"flops", flops_json(recipe_.generator, shape)},
-                                {"steps", recipe_.generator_training.steps}};
+  nlohmann::json extra = {{"vocabulary", shape.vocabulary},
+                          {"grid", {shape.grid_rows, shape.grid_columns}},
+                          {"tokenizer", inputs_.train.tokenizer_hash()},
+                          {"tokens", inputs_.tokens_hash},
+                          {"parameters", parameter_count(*model_)},
+                          {"flops", flops_json(recipe_.generator, shape)},
+                          {"steps", recipe_.generator_training.steps}};
+  if (inputs_.initial) extra["init"] = inputs_.initial->hash;
   write_model_folder(folder,
                      {.kind = "generator",
                       .recipe = recipe_,
@@ -150,7 +177,7 @@ void GeneratorTrainer::write_model(const fs::path& folder) const {
                       .data = inputs_.train.header().data,
                       .made_by = made_by(seed_),
                       .extra = extra},
-                     tensors_of(*model_));
+                     ema_.tensors());
 }
 
 }  // namespace tessera

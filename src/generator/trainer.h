@@ -1,11 +1,14 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 
 #include "generator/model.h"
 #include "generator/token_batch.h"
 #include "recipe/recipe.h"
 #include "training/adamw.h"
+#include "training/ema.h"
+#include "training/initial_weights.h"
 #include "training/model_folder.h"
 #include "training/training_run.h"
 
@@ -21,6 +24,7 @@ class GeneratorTrainer : public Trainer {
     TokenFile valid;                          ///< may be the same file
     std::vector<SequenceId> valid_sequences;  ///< may be empty
     std::string tokens_hash;                  ///< of the training tokens, for the model folder
+    std::optional<InitialWeights> initial;    ///< what training starts from instead of chance
   };
   GeneratorTrainer(const Recipe& recipe, Inputs inputs, std::uint64_t seed, torch::Device device);
 
@@ -30,11 +34,15 @@ class GeneratorTrainer : public Trainer {
   void load_state(const TensorMap& state, const std::string& where) override;
   void write_model(const fs::path& folder) const override;
 
+  /// The sequences of step `step`, each an image's crop drawn at random, and their classes or, at
+  /// random, the null class. Depends on the seed and the step alone.
+  TokenBatch draw_batch(std::int64_t step);
+
   const GeneratorShape& shape() const { return model_->shape(); }
   Transformer& model() { return model_; }
 
  private:
-  TokenBatch draw_batch(std::int64_t step);
+  torch::Tensor add_gradients(const TokenBatch& batch);
   const std::vector<std::int64_t>& epoch_order(std::int64_t epoch);
   double update_weights(std::int64_t step);
 
@@ -45,6 +53,7 @@ class GeneratorTrainer : public Trainer {
   bool bf16_;
   Transformer model_;
   AdamW optimizer_;
+  Ema ema_;
   std::int64_t ordered_epoch_ = -1;
   std::vector<std::int64_t> order_;  // train_images, shuffled for ordered_epoch_
   std::int64_t reported_step_ = 0;

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <fstream>
+#include <set>
 
 #include "base/error.h"
 #include "base/settings.h"
@@ -46,8 +48,7 @@ fs::path write_recipe(const fs::path& folder) {
 }
 
 nlohmann::json run(const fs::path& tokens, const fs::path& out, std::int64_t steps,
-                   bool resume = false) {
-  const auto recipe = tiny_recipe();
+                   bool resume = false, const Recipe& recipe = tiny_recipe()) {
   GeneratorTrainer trainer(recipe, inputs_of(tokens), 9, torch::kCPU);
   const auto& config = recipe.generator_training;
   return run_training(trainer, {.stage = "generator",
@@ -62,18 +63,122 @@ nlohmann::json run(const fs::path& tokens, const fs::path& out, std::int64_t ste
                                 .checkpoint_every = config.checkpoint_every});
 }
 
-TEST(GeneratorTrainer, AResumedRunIsTheRunThatWasNeverStopped) {
+Recipe recipe_with_all_options() {
+  auto recipe = tiny_recipe();
+  recipe.generator_training.drop_path = 0.3;
+  recipe.generator_training.ema_decay = 0.99;
+  recipe.generator_training.accumulate = 2;
+  recipe.generator_training.checkpoint_activations = true;
+  return recipe;
+}
+
+class Resumed : public testing::TestWithParam<Recipe> {};
+INSTANTIATE_TEST_SUITE_P(Recipes, Resumed,
+                         testing::Values(tiny_recipe(), recipe_with_all_options()),
+                         [](const auto& item) { return item.index ? "AllOptions" : "Plain"; });
+
+TEST_P(Resumed, RunIsTheRunThatWasNeverStopped) {
   const auto folder = test_folder("resume");
   const auto tokens = write_tiny_tokens(folder);
-  run(tokens, folder / "whole", 8);
-  run(tokens, folder / "halves", 4);
-  run(tokens, folder / "halves", 8, true);
+  run(tokens, folder / "whole", 8, false, GetParam());
+  run(tokens, folder / "halves", 4, false, GetParam());
+  run(tokens, folder / "halves", 8, true, GetParam());
   const auto whole =
       read_tensors(SafetensorsFile::open(folder / "whole/training/checkpoint.safetensors"));
   const auto halves =
       read_tensors(SafetensorsFile::open(folder / "halves/training/checkpoint.safetensors"));
   ASSERT_EQ(whole.size(), halves.size());
   for (const auto& [name, tensor] : whole) EXPECT_TRUE(tensor.equal(halves.at(name))) << name;
+}
+
+// The gradient of a step, by name: the first moment after it, up to a factor.
+TensorMap gradients_of_a_step(Recipe recipe, const fs::path& tokens) {
+  auto& training = recipe.generator_training;
+  training.token_dropout = training.residual_dropout = training.ffn_dropout = 0;
+  training.clip_norm = 1e9;
+  GeneratorTrainer trainer(recipe, inputs_of(tokens), 9, torch::kCPU);
+  trainer.step(0, false);  // the head starts at zero, so that the first step moves it alone
+  trainer.step(1, false);
+  TensorMap first;
+  for (const auto& [name, tensor] : trainer.state())
+    if (name.ends_with(".first")) first[name] = tensor;
+  return first;
+}
+
+TEST(GeneratorTrainer, PartsOfABatchGiveTheGradientOfTheBatch) {
+  const auto tokens = write_tiny_tokens(test_folder("accumulate"));
+  auto recipe = tiny_recipe();
+  recipe.generator_training.learning_rate = 1e-6;  // so that the second step starts from the same
+  const auto whole = gradients_of_a_step(recipe, tokens);
+  recipe.generator_training.accumulate = 3;
+  for (const auto& [name, gradient] : gradients_of_a_step(recipe, tokens)) {
+    const auto& expected = whole.at(name);
+    // Sums in another order: rounding of a few hundred float32 terms.
+    const double bound = 1e-5 * expected.abs().max().item<double>() + 1e-9;
+    EXPECT_LE((gradient - expected).abs().max().item<double>(), bound) << name;
+  }
+}
+
+TEST(GeneratorTrainer, DrawsEveryImageOncePerEpochWithRandomCropsAndDroppedClasses) {
+  auto recipe = tiny_recipe();
+  recipe.generator_training.batch_size = 40;  // all training images
+  recipe.generator_training.class_dropout = 0.25;
+  auto set = tiny_tokens(50, 4, kTokenizer);
+  for (std::size_t sequence = 0; sequence < 100; ++sequence) {  // each says which one it is
+    set.codes[6 * sequence] = static_cast<int>(sequence / 2 / 12);
+    set.codes[6 * sequence + 1] = static_cast<int>(sequence / 2 % 12);
+    set.codes[6 * sequence + 2] = static_cast<int>(sequence % 2);
+  }
+  const auto tokens = test_folder("draw") / "tokens.safetensors";
+  write_tokens(tokens, set);
+  GeneratorTrainer trainer(recipe, inputs_of(tokens), 9, torch::kCPU);
+  constexpr int kEpochs = 25;
+  std::array<int, 2> crops{};
+  int dropped = 0;
+  std::set<std::vector<std::int64_t>> orders;
+  for (int epoch = 0; epoch < kEpochs; ++epoch) {
+    const auto batch = trainer.draw_batch(epoch);
+    EXPECT_TRUE(batch.codes.equal(trainer.draw_batch(epoch).codes));  // a function of the step
+    std::set<std::int64_t> images;
+    for (std::int64_t row = 0; row < 40; ++row) {
+      const auto* codes = batch.codes[row].data_ptr<std::int64_t>();
+      const auto image = 12 * codes[0] + codes[1], crop = codes[2];
+      images.insert(image);
+      ++crops[static_cast<std::size_t>(crop)];
+      const auto label = batch.labels[row].item<std::int64_t>();
+      dropped += label == 3;
+      EXPECT_TRUE(label == 3 || label == set.labels[static_cast<std::size_t>(image)]);
+    }
+    EXPECT_EQ(images.size(), 40u);
+    orders.insert(
+        {batch.codes.data_ptr<std::int64_t>(), batch.codes.data_ptr<std::int64_t>() + 60});
+  }
+  EXPECT_EQ(orders.size(), std::size_t{kEpochs});  // shuffled anew
+  // Four deviations of 1000 draws.
+  EXPECT_NEAR(crops[0], 500, 4 * std::sqrt(250));
+  EXPECT_NEAR(dropped, 250, 4 * std::sqrt(187.5));
+}
+
+TEST(GeneratorTrainer, TheFolderHoldsTheAverageAndTheCheckpointBoth) {
+  const auto folder = test_folder("average");
+  const auto tokens = write_tiny_tokens(folder);
+  auto recipe = tiny_recipe();
+  run(tokens, folder / "plain", 8);
+  recipe.generator_training.ema_decay = 0.9;
+  const auto result = run(tokens, folder / "average", 8, false, recipe);
+  const auto plain = read_tensors(open_model_weights(folder / "plain"));
+  const auto state =
+      read_tensors(SafetensorsFile::open(folder / "average/training/checkpoint.safetensors"));
+  for (const auto& [name, tensor] : read_tensors(open_model_weights(folder / "average"))) {
+    EXPECT_TRUE(state.at("model." + name).equal(plain.at(name))) << name;  // training is the same
+    EXPECT_TRUE(state.at("ema.average." + name).equal(tensor)) << name;
+    EXPECT_FALSE(tensor.equal(plain.at(name))) << name;
+  }
+  auto generator = Generator::load(folder / "average", torch::kCPU);
+  const auto inputs = inputs_of(tokens);
+  EXPECT_EQ(measure_likelihood(generator.model(), inputs.valid, inputs.valid_sequences, false)
+                .nats_per_token(),
+            result["valid"]["nats_per_token"].get<double>());
 }
 
 TEST(GeneratorTrainer, LearnsWhatIsToBeLearnt) {
@@ -133,6 +238,82 @@ TEST(TrainGenerator, RunsFromRecipeAndTokenFileToModelFolder) {
   EXPECT_EQ(Generator::load(options.out, torch::kCPU).config().recipe.generator.layers, 1);
   options.overrides.clear();
   EXPECT_THROW(train_generator(options), Error);  // the folder holds a run already
+}
+
+TEST(TrainGenerator, StartsFromTheWeightsOfAnotherFolder) {
+  const auto folder = test_folder("init");
+  TrainGeneratorOptions options;
+  options.recipe = write_recipe(folder);
+  options.tokens = write_tiny_tokens(folder);
+  options.out = folder / "first";
+  options.quiet = true;
+  train_generator(options);
+  options.init = options.out;
+  options.out = folder / "second";
+  options.overrides = {"generator_training.learning_rate=1e-12"};  // stays where it starts
+  const auto result = train_generator(options);
+  EXPECT_EQ(result["init"], model_hash(folder / "first"));
+  EXPECT_EQ(read_json(folder / "second/config.json")["extra"]["init"], result["init"]);
+  const auto second = read_tensors(open_model_weights(folder / "second"));
+  for (const auto& [name, tensor] : read_tensors(open_model_weights(folder / "first")))
+    EXPECT_LT((second.at(name) - tensor).abs().max().item<double>(), 1e-6) << name;
+
+  const auto problem = [&](const std::string& text) {
+    options.out = folder / "never";
+    try {
+      train_generator(options);
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(text), std::string::npos) << error.what();
+      EXPECT_FALSE(fs::exists(options.out));
+      return;
+    }
+    ADD_FAILURE() << "accepted, without: " << text;
+  };
+  options.overrides = {"generator.layers=3"};
+  problem(
+      "tensor 'layers.2.attention.k_norm.weight' is missing; generator.layers is 2 there and 3");
+  options.overrides = {"generator.layers=1"};
+  problem("is not known; generator.layers is 2 there and 1");
+  options.overrides = {"generator.dim=24"};
+  problem("generator.dim is 16 there and 24");
+  options.overrides.clear();
+  auto set = tiny_tokens(50, 4, kTokenizer);
+  set.header.class_names.push_back("goat");
+  write_tokens(options.tokens, set);
+  problem("number of classes");
+  set = tiny_tokens(50, 4, kTokenizer);
+  set.header.codebook_size = 13;
+  write_tokens(options.tokens, set);
+  problem("vocabulary");
+}
+
+TEST(TrainGenerator, ResumesACheckpointFromBeforeASettingExisted) {
+  const auto folder = test_folder("older");
+  TrainGeneratorOptions options;
+  options.recipe = write_recipe(folder);
+  options.tokens = write_tiny_tokens(folder);
+  options.out = folder / "model";
+  options.quiet = true;
+  train_generator(options);
+  const auto path = folder / "model/training/checkpoint.safetensors";
+  {
+    const auto checkpoint = SafetensorsFile::open(path);
+    auto metadata = checkpoint.metadata();
+    auto settings = nlohmann::json::parse(metadata.at("settings"));
+    settings["recipe"]["generator_training"].erase("ema_decay");
+    metadata["settings"] = settings.dump();
+    write_tensors(path, read_tensors(checkpoint), metadata);
+  }
+  options.resume = true;
+  EXPECT_EQ(train_generator(options)["steps"], 8);
+  options.overrides = {"generator_training.ema_decay=0.5"};
+  try {
+    train_generator(options);
+    FAIL() << "was accepted";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("ema_decay is 0.5, was 0.0"), std::string::npos)
+        << error.what();
+  }
 }
 
 TEST(TrainGenerator, RefusesValidTokensOfAnotherTokenizer) {

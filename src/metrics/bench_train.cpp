@@ -60,6 +60,10 @@ Subject tokenizer_subject(const Recipe& recipe, int batch, const torch::Device& 
     const Autocast exact(false, images.device());
     total = total + tokenizer->quantizer()->codebook_loss(coded) +
             tokenizer->quantizer()->commitment_loss(coded);
+    const auto& training = recipe.tokenizer_training;
+    if (training.entropy_weight > 0)
+      total = total + training.entropy_weight *
+                          tokenizer->quantizer()->entropy_loss(coded, training.entropy_temperature);
     if (recipe.regularizer.on())
       total = total + regularizer->forward(coded, recipe.regularizer.weight);
     return total;
@@ -74,7 +78,9 @@ Subject generator_subject(const GeneratorConfig& config, const GeneratorTraining
       "transformer", Transformer(config, shape,
                                  Dropouts{.token = training.token_dropout,
                                           .residual = training.residual_dropout,
-                                          .ffn = training.ffn_dropout}));
+                                          .ffn = training.ffn_dropout,
+                                          .path = training.drop_path}));
+  transformer->recompute_blocks(training.checkpoint_activations);
   const auto integers = torch::TensorOptions(torch::kInt64).device(device);
   const auto codes = torch::randint(shape.vocabulary, {batch, shape.positions()}, integers);
   const auto classes = torch::randint(shape.classes, {batch}, integers);

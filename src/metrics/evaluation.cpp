@@ -74,7 +74,7 @@ nlohmann::json evaluate_reconstruction(const EvaluateReconstructionOptions& opti
   const auto device = open_device(options);
   auto tokenizer = Tokenizer::load(options.tokenizer, device);
   const auto net = load_features(options.features, device);
-  const auto& config = tokenizer.config().recipe.data;
+  const auto config = tokenizer.data_config(options.image_size);
   const Source source(options.data, options.split, config);
   auto result = measure_reconstruction(
       tokenizer, batches_of(source.images, config, device, options.limit), net ? &*net : nullptr);

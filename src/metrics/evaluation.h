@@ -15,6 +15,7 @@ struct EvaluateReconstructionOptions : RunOptions {
   Split split = Split::all;
   std::string features;    ///< model folder of a feature network; empty leaves "fd" out
   std::int64_t limit = 0;  ///< images, evenly spread; 0 is all
+  int image_size = 0;      ///< pixels per side; 0 is the tokenizer's recipe's
 };
 
 struct EvaluateGenerationOptions : RunOptions {

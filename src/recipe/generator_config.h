@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "recipe/tokenizer_config.h"
 
 namespace tessera {
@@ -48,6 +50,10 @@ struct GeneratorTrainingConfig {
   double token_dropout = 0.1;
   double residual_dropout = 0.1;
   double ffn_dropout = 0.1;
+  double drop_path = 0.0;
+  double ema_decay = 0.0;
+  int accumulate = 1;
+  bool checkpoint_activations = false;
   int log_every = 20;
   int valid_every = 500;
   int valid_images = 1000;
@@ -72,6 +78,18 @@ struct GeneratorTrainingConfig {
     field("token_dropout", token_dropout, "dropout on token embeddings");
     field("residual_dropout", residual_dropout, "dropout on what attention adds");
     field("ffn_dropout", ffn_dropout, "dropout on what the feed-forward layer adds");
+    field("drop_path", drop_path,
+          "share of sequences for which the last block's branches are skipped; rises linearly from "
+          "0 at the first block");
+    field(
+        "ema_decay", ema_decay,
+        "the model written and validated is a moving average of the weights with this decay, such "
+        "as 0.9999; 0 is the weights themselves");
+    field("accumulate", accumulate,
+          "parts that a step's sequences are taken in, one after the other, to need less memory");
+    field("checkpoint_activations", checkpoint_activations,
+          "compute each block again for its gradient instead of keeping what it computed: slower, "
+          "less memory");
     field("log_every", log_every, "steps between lines of metrics.jsonl");
     field("valid_every", valid_every, "steps between measurements on held-out tokens");
     field("valid_images", valid_images, "held-out sequences measured each time, at most");
@@ -85,12 +103,16 @@ struct GeneratorTrainingConfig {
 /// Table [sampling]: defaults of `tessera sample`.
 struct SamplingConfig {
   double cfg = 1.0;
+  std::string cfg_schedule = "constant";
   double temperature = 1.0;
   int top_k = 0;
   double top_p = 1.0;
 
   void visit(auto&& field) {
     field("cfg", cfg, "guidance scale: logits = uncond + cfg * (cond - uncond); 1 is none");
+    field("cfg_schedule", cfg_schedule,
+          "how the scale runs along the tokens: constant, interval:A:B (guided from share A up to "
+          "share B of them) or power-cosine:P (rises from 1, as late as P is large)");
     field("temperature", temperature, "divides the logits; 0 always takes the likeliest token");
     field("top_k", top_k, "sample among the k likeliest tokens; 0 is all");
     field("top_p", top_p, "sample among the likeliest tokens that hold this probability; 1 is all");

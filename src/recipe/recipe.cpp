@@ -1,6 +1,7 @@
 #include "recipe/recipe.h"
 
 #include "base/settings.h"
+#include "recipe/guidance.h"
 
 namespace tessera {
 namespace {
@@ -25,11 +26,47 @@ void validate_training(const auto& training, const std::string& table) {
   require(training.beta2 >= 0 && training.beta2 < 1, table + ".beta2", training.beta2,
           "at least 0 and below 1");
   require(training.weight_decay >= 0, table + ".weight_decay", training.weight_decay, "0 or more");
+  require(training.ema_decay >= 0 && training.ema_decay < 1, table + ".ema_decay",
+          training.ema_decay, "at least 0 and below 1");
+  require(training.accumulate >= 1 && training.batch_size % training.accumulate == 0,
+          table + ".accumulate", training.accumulate,
+          "a divisor of batch_size, " + std::to_string(training.batch_size));
   for (const auto& [key, value] :
        {std::pair{"log_every", training.log_every}, std::pair{"valid_every", training.valid_every},
         std::pair{"valid_images", training.valid_images},
         std::pair{"checkpoint_every", training.checkpoint_every}})
     require(value >= 1, table + "." + key, value, "at least 1");
+}
+
+void validate_discriminator(const TokenizerTrainingConfig& config) {
+  const std::string table = "tokenizer_training.";
+  for (const auto& [key, value] :
+       {std::pair{"adversarial_start", config.adversarial_start},
+        std::pair{"discriminator_warmup_steps", config.discriminator_warmup_steps},
+        std::pair{"adversarial_anneal_steps", config.adversarial_anneal_steps}})
+    require(value >= 0, table + key, value, "0 or more");
+  require(config.discriminator_layers >= 1 && config.discriminator_layers <= 8,
+          table + "discriminator_layers", config.discriminator_layers, "1 to 8");
+  require(config.discriminator_channels >= 1 && config.discriminator_channels <= 1024,
+          table + "discriminator_channels", config.discriminator_channels, "1 to 1024");
+  require(config.discriminator_learning_rate > 0, table + "discriminator_learning_rate",
+          config.discriminator_learning_rate, "above 0");
+  for (const auto& [key, value] : {std::pair{"discriminator_beta1", config.discriminator_beta1},
+                                   std::pair{"discriminator_beta2", config.discriminator_beta2}})
+    require(value >= 0 && value < 1, table + key, value, "at least 0 and below 1");
+}
+
+// The losses whose networks need images of some size.
+void validate_image_size(int image_size, const TokenizerTrainingConfig& config) {
+  const int smallest = 3 << config.discriminator_layers;
+  require(config.adversarial_weight == 0 || config.discriminator_patches(image_size) >= 1,
+          "tokenizer_training.discriminator_layers", config.discriminator_layers,
+          "fewer: each halves the image, " + std::to_string(config.discriminator_layers) +
+              " leave no patch of images below " + std::to_string(smallest) +
+              " pixels and data.image_size is " + std::to_string(image_size));
+  require(config.perceptual != Perceptual::lpips || image_size >= 16,
+          "tokenizer_training.perceptual", choice_name(config.perceptual),
+          "features: LPIPS needs a data.image_size of at least 16");
 }
 
 }  // namespace
@@ -62,6 +99,8 @@ void TokenizerConfig::validate(int image_size) const {
   require(codebook_size >= 2 && codebook_size <= (1 << 20), "tokenizer.codebook_size",
           codebook_size, "2 to 1048576");
   require(code_size >= 1, "tokenizer.code_size", code_size, "at least 1");
+  require(codebook_decay >= 0 && codebook_decay < 1, "tokenizer.codebook_decay", codebook_decay,
+          "at least 0 and below 1");
   require(image_size % downsampling() == 0, "data.image_size", image_size,
           "a multiple of " + std::to_string(downsampling()) +
               ", since tokenizer.multipliers halves the image " +
@@ -85,8 +124,13 @@ void TokenizerTrainingConfig::validate() const {
        {std::pair{"l1_weight", l1_weight}, std::pair{"l2_weight", l2_weight},
         std::pair{"perceptual_weight", perceptual_weight},
         std::pair{"codebook_weight", codebook_weight},
-        std::pair{"commitment_weight", commitment_weight}})
+        std::pair{"commitment_weight", commitment_weight},
+        std::pair{"entropy_weight", entropy_weight},
+        std::pair{"adversarial_weight", adversarial_weight},
+        std::pair{"lecam_weight", lecam_weight}})
     require(value >= 0, std::string("tokenizer_training.") + key, value, "0 or more");
+  require(entropy_temperature > 0, "tokenizer_training.entropy_temperature", entropy_temperature,
+          "above 0");
   require(l1_weight + l2_weight + perceptual_weight > 0, "tokenizer_training.l2_weight", l2_weight,
           "above 0 when no other reconstruction loss is on");
   require(revive_every >= 0, "tokenizer_training.revive_every", revive_every, "0 or more");
@@ -95,6 +139,12 @@ void TokenizerTrainingConfig::validate() const {
   require(decoder_only_fraction >= 0 && decoder_only_fraction < 1,
           "tokenizer_training.decoder_only_fraction", decoder_only_fraction,
           "at least 0 and below 1");
+  validate_discriminator(*this);
+  require(roll_backs >= 0, "tokenizer_training.roll_backs", roll_backs, "0 or more");
+}
+
+int TokenizerTrainingConfig::discriminator_patches(int image_size) const {
+  return std::max(0, (image_size >> discriminator_layers) - 2);
 }
 
 int GeneratorConfig::ffn_dim() const {
@@ -116,13 +166,15 @@ void GeneratorTrainingConfig::validate() const {
   validate_training(*this, "generator_training");
   for (const auto& [key, value] :
        {std::pair{"class_dropout", class_dropout}, std::pair{"token_dropout", token_dropout},
-        std::pair{"residual_dropout", residual_dropout}, std::pair{"ffn_dropout", ffn_dropout}})
+        std::pair{"residual_dropout", residual_dropout}, std::pair{"ffn_dropout", ffn_dropout},
+        std::pair{"drop_path", drop_path}})
     require(value >= 0 && value < 1, std::string("generator_training.") + key, value,
             "at least 0 and below 1");
 }
 
 void SamplingConfig::validate() const {
   require(cfg >= 0, "sampling.cfg", cfg, "0 or more");
+  parse_guidance_schedule(cfg_schedule, "sampling.cfg_schedule");
   require(temperature >= 0, "sampling.temperature", temperature, "0 or more");
   require(top_k >= 0, "sampling.top_k", top_k, "0 or more");
   require(top_p > 0 && top_p <= 1, "sampling.top_p", top_p, "above 0 and at most 1");
@@ -133,6 +185,7 @@ void Recipe::validate() const {
   tokenizer.validate(data.image_size);
   regularizer.validate();
   tokenizer_training.validate();
+  validate_image_size(data.image_size, tokenizer_training);
   generator.validate();
   generator_training.validate();
   sampling.validate();

@@ -41,7 +41,7 @@ TEST_F(Recipes, TheFullConfigurationSurvivesJson) {
              "[data]\nimage_size = 64\n[regularizer]\nweight = 2.5\ninput = \"continuous\"\n");
   const auto recipe = load_recipe(path_, {"tokenizer.codebook_size=512"});
   EXPECT_EQ(recipe.data.image_size, 64);
-  EXPECT_EQ(recipe.regularizer.input, RegularizerInput::continuous);
+  EXPECT_EQ(recipe.regularizer.input, RegularizedLatents::continuous);
   EXPECT_EQ(recipe.tokenizer.codebook_size, 512);
   const auto json = to_json(recipe);
   EXPECT_EQ(to_json(recipe_from_json(json, "config.json")), json);
@@ -86,21 +86,48 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"tokenizer.codebook_size=1",
                  "tokenizer.codebook_size is 1, expected 2 to 1048576"},
         BadValue{"tokenizer.code_size=0", "tokenizer.code_size is 0"},
+        BadValue{"tokenizer.codebook_decay=1", "tokenizer.codebook_decay is 1"},
+        BadValue{"tokenizer.quantizer=fsq", "quantizer is \"fsq\", expected one of vq, ema"},
+        BadValue{"tokenizer.gradient=none",
+                 "gradient is \"none\", expected one of straight_through, rotation"},
         BadValue{"tokenizer.code_szie=8", "unknown name 'code_szie', did you mean 'code_size'?"},
         BadValue{"tokeniser.code_size=8", "unknown name 'tokeniser', did you mean 'tokenizer'?"},
         BadValue{"regularizer.weight=-1", "regularizer.weight is -1"},
         BadValue{"regularizer.width=65", "regularizer.width is 65, expected a multiple of heads"},
         BadValue{"regularizer.input=discrete",
                  "input is \"discrete\", expected one of continuous, quantized"},
+        BadValue{"regularizer.loss=l1", "loss is \"l1\", expected one of l2, cross_entropy"},
+        BadValue{"regularizer.target=codes",
+                 "target is \"codes\", expected one of continuous, quantized"},
+        BadValue{"tokenizer_training.entropy_weight=-1",
+                 "tokenizer_training.entropy_weight is -1.0, expected 0 or more"},
+        BadValue{"tokenizer_training.entropy_temperature=0",
+                 "tokenizer_training.entropy_temperature is 0.0, expected above 0"},
         BadValue{"tokenizer_training.steps=0", "tokenizer_training.steps is 0"},
         BadValue{"tokenizer_training.learning_rate=0", "tokenizer_training.learning_rate is 0"},
         BadValue{"tokenizer_training.decay_fraction=1.5",
                  "tokenizer_training.decay_fraction is 1.5"},
         BadValue{"tokenizer_training.beta2=1", "tokenizer_training.beta2 is 1"},
+        BadValue{"tokenizer_training.adversarial_weight=-1",
+                 "tokenizer_training.adversarial_weight is -1"},
+        BadValue{"tokenizer_training.adversarial_loss=wasserstein",
+                 "expected one of hinge, vanilla, non_saturating"},
+        BadValue{"tokenizer_training.discriminator_layers=0",
+                 "tokenizer_training.discriminator_layers is 0, expected 1 to 8"},
+        BadValue{"tokenizer_training.discriminator_beta1=1",
+                 "tokenizer_training.discriminator_beta1 is 1"},
+        BadValue{"tokenizer_training.roll_backs=-1", "tokenizer_training.roll_backs is -1"},
         BadValue{"generator.dim=100", "generator.dim is 100, expected a multiple of 4 x heads"},
         BadValue{"generator.heads=0", "generator.heads is 0"},
         BadValue{"generator_training.token_dropout=1", "generator_training.token_dropout is 1"},
         BadValue{"generator_training.schedule=step", "expected one of constant, cosine"},
+        BadValue{"generator_training.drop_path=1", "generator_training.drop_path is 1"},
+        BadValue{"generator_training.ema_decay=1", "generator_training.ema_decay is 1"},
+        BadValue{"generator_training.accumulate=3",
+                 "generator_training.accumulate is 3, expected a divisor of batch_size, 256"},
+        BadValue{"tokenizer_training.accumulate=0", "tokenizer_training.accumulate is 0"},
+        BadValue{"tokenizer_training.ema_decay=-0.1", "tokenizer_training.ema_decay is -0.1"},
+        BadValue{"sampling.cfg_schedule=linear", "sampling.cfg_schedule is \"linear\", expected"},
         BadValue{"sampling.top_p=0", "sampling.top_p is 0"},
         BadValue{"sampling.temperature=hot", "temperature is \"hot\", expected a number"}));
 
@@ -108,6 +135,18 @@ TEST_F(Recipes, ALossWithoutATermIsRefused) {
   EXPECT_THAT(problem_with({"tokenizer_training.l1_weight=0", "tokenizer_training.l2_weight=0",
                             "tokenizer_training.perceptual_weight=0"}),
               HasSubstr("above 0 when no other reconstruction loss is on"));
+}
+
+TEST_F(Recipes, LossesWhoseNetworksNeedLargerImagesAreRefused) {
+  const std::string small = "data.image_size=16", lpips = "tokenizer_training.perceptual=lpips",
+                    adversarial = "tokenizer_training.adversarial_weight=0.5";
+  EXPECT_THAT(problem_with({small, adversarial}),
+              HasSubstr("discriminator_layers is 3, expected fewer"));
+  EXPECT_EQ(problem_with({small, adversarial, "tokenizer_training.discriminator_layers=2"}), "");
+  EXPECT_EQ(problem_with({small}), "");  // off: its size does not matter
+  EXPECT_EQ(problem_with({small, lpips}), "");
+  EXPECT_THAT(problem_with({"data.image_size=8", "tokenizer.multipliers=[1]", lpips}),
+              HasSubstr("LPIPS needs a data.image_size of at least 16"));
 }
 
 // TESSERA_UPDATE_GOLDEN=1 (or tools/update_golden) rewrites the page instead.

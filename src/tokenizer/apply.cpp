@@ -1,5 +1,6 @@
 #include "tokenizer/apply.h"
 
+#include <cmath>
 #include <numeric>
 
 #include "base/error.h"
@@ -19,7 +20,6 @@
 namespace tessera {
 namespace {
 
-constexpr int kBatch = 100;            // images at a time
 constexpr double kTenCropScale = 1.1;  // LlamaGen's
 
 std::string joined(const std::vector<std::string>& parts) {
@@ -63,7 +63,8 @@ void check_encode_options(const EncodeOptions& options) {
 }
 
 struct Codes {
-  torch::Tensor values;              // [N, T] int64
+  torch::Tensor values;  // [N, T] int64
+  int rows = 0, columns = 0;
   std::vector<std::int32_t> labels;  // [N], empty if unknown
   std::vector<std::string> class_names;
 };
@@ -74,9 +75,11 @@ Codes codes_of_token_file(const fs::path& path, const Tokenizer& tokenizer) {
     throw FileError(
         path, "tokenizer", file.tokenizer_hash().substr(0, 12),
         tokenizer.hash().substr(0, 12) + ", since tokens fit only the tokenizer that made them");
-  Codes codes{torch::empty({file.images() * file.crops(), file.tokens_per_image()}, torch::kInt64),
-              {},
-              file.class_names()};
+  Codes codes{.values = torch::empty({file.images() * file.crops(), file.tokens_per_image()},
+                                     torch::kInt64),
+              .rows = file.header().grid_rows,
+              .columns = file.header().grid_columns,
+              .class_names = file.class_names()};
   const auto length = static_cast<std::size_t>(file.tokens_per_image());
   auto* place = codes.values.data_ptr<std::int64_t>();
   for (std::int64_t image = 0; image < file.images(); ++image)
@@ -89,18 +92,26 @@ Codes codes_of_token_file(const fs::path& path, const Tokenizer& tokenizer) {
 
 Codes codes_of_npy(const fs::path& path, int codebook_size) {
   auto codes = read_npy_codes(path, codebook_size);
-  return {torch::tensor(codes.values, torch::kInt64).view({codes.rows, codes.columns}), {}, {}};
+  const auto side = static_cast<int>(std::llround(std::sqrt(static_cast<double>(codes.columns))));
+  if (std::int64_t{side} * side != codes.columns)
+    throw FileError(path, "tokens per image", std::to_string(codes.columns),
+                    "those of a square grid; a token file says its rows and columns");
+  return {.values = torch::tensor(codes.values, torch::kInt64).view({codes.rows, codes.columns}),
+          .rows = side,
+          .columns = side};
 }
 
 // Calls use(first index, images [B, 3, H, W] float32) for all codes, a batch at a time.
-void decode_in_batches(Tokenizer& tokenizer, const torch::Tensor& codes,
-                       const torch::Device& device, bool quiet,
-                       const std::function<void(std::int64_t, torch::Tensor)>& use) {
-  Progress progress("decode", codes.size(0), quiet);
-  for (std::int64_t first = 0; first < codes.size(0); first += kBatch) {
+void decode_in_batches(Tokenizer& tokenizer, const Codes& codes, const torch::Device& device,
+                       bool quiet, const std::function<void(std::int64_t, torch::Tensor)>& use) {
+  const std::int64_t pixels_per_side = tokenizer.config().recipe.tokenizer.downsampling();
+  const auto batch = Tokenizer::batch_at(codes.values.size(1) * pixels_per_side * pixels_per_side);
+  Progress progress("decode", codes.values.size(0), quiet);
+  for (std::int64_t first = 0; first < codes.values.size(0); first += batch) {
     stop_if_interrupted();
-    const auto last = std::min<std::int64_t>(first + kBatch, codes.size(0));
-    use(first, tokenizer.decode(codes.slice(0, first, last).to(device)).cpu());
+    const auto last = std::min<std::int64_t>(first + batch, codes.values.size(0));
+    const auto part = codes.values.slice(0, first, last).to(device);
+    use(first, tokenizer.decode(part, codes.rows, codes.columns).cpu());
     progress.update(last);
   }
   progress.finish();
@@ -109,7 +120,7 @@ void decode_in_batches(Tokenizer& tokenizer, const torch::Tensor& codes,
 void write_images(Tokenizer& tokenizer, const Codes& codes, const DecodeOptions& options,
                   const torch::Device& device) {
   ImageFolderWriter writer(options.out);
-  decode_in_batches(tokenizer, codes.values, device, options.quiet,
+  decode_in_batches(tokenizer, codes, device, options.quiet,
                     [&](std::int64_t first, const torch::Tensor& images) {
                       for (auto index = static_cast<std::size_t>(first);
                            const auto& picture : images_of(images)) {
@@ -128,7 +139,7 @@ void write_raw(Tokenizer& tokenizer, const Codes& codes, const DecodeOptions& op
                const torch::Device& device) {
   std::vector<torch::Tensor> parts;
   decode_in_batches(
-      tokenizer, codes.values, device, options.quiet,
+      tokenizer, codes, device, options.quiet,
       [&](std::int64_t, const torch::Tensor& images) { parts.push_back(images.contiguous()); });
   const auto all = torch::cat(parts);
   write_npy(options.out, DType::F32, all.sizes().vec(),
@@ -142,12 +153,15 @@ nlohmann::json encode_images(const EncodeOptions& options) {
   const auto device = open_device(options);
   auto tokenizer = Tokenizer::load(options.tokenizer, device);
   const auto& recipe = tokenizer.config().recipe;
-  auto config = recipe.data;
+  auto config = tokenizer.data_config(options.image_size);
+  const int side = config.image_size, grid = side / recipe.tokenizer.downsampling();
+  const std::int64_t encodings = options.crops == 10 || !options.flip ? options.crops : 2;
+  const int batch_size = Tokenizer::batch_at(encodings * side * side);
   if (options.crops == 10) config.image_size = static_cast<int>(kTenCropScale * config.image_size);
   const auto images = open_split(options.data, options.split, recipe.data);
   TokenSet set;
-  set.header = {.grid_rows = recipe.grid(),
-                .grid_columns = recipe.grid(),
+  set.header = {.grid_rows = grid,
+                .grid_columns = grid,
                 .codebook_size = recipe.tokenizer.codebook_size,
                 .tokenizer_hash = tokenizer.hash(),
                 .class_names = images->class_names(),
@@ -159,10 +173,10 @@ nlohmann::json encode_images(const EncodeOptions& options) {
                     options.limit > 0 ? std::min<std::int64_t>(options.limit, size) : size,
                     options.quiet);
   const auto corrupt = for_each_batch(
-      *images, config, kBatch, static_cast<std::size_t>(options.limit),
+      *images, config, batch_size, static_cast<std::size_t>(options.limit),
       [&](const ImageBatch& batch) {
         stop_if_interrupted();
-        const auto crops = crops_of(image_tensor(batch, device), recipe.data.image_size, options);
+        const auto crops = crops_of(image_tensor(batch, device), side, options);
         set.crops = crops.size(1);
         const auto codes =
             tokenizer.encode(crops.flatten(0, 1).contiguous(at::MemoryFormat::ChannelsLast)).cpu();
@@ -211,10 +225,11 @@ nlohmann::json reconstruct_images(const ReconstructOptions& options) {
     throw Error("--count is " + std::to_string(options.count) + ", expected at least 1");
   const auto device = open_device(options);
   auto tokenizer = Tokenizer::load(options.tokenizer, device);
-  const auto& config = tokenizer.config().recipe.data;
+  const auto config = tokenizer.data_config(options.image_size);
   const auto images = open_split(options.data, options.split, config);
+  const int batch_size = Tokenizer::batch_at(std::int64_t{config.image_size} * config.image_size);
   std::vector<Image> pictures;
-  for_each_batch(*images, config, kBatch, static_cast<std::size_t>(options.count),
+  for_each_batch(*images, config, batch_size, static_cast<std::size_t>(options.count),
                  [&](const ImageBatch& batch) {
                    const auto originals = image_tensor(batch, device);
                    const auto before = images_of(originals.cpu());

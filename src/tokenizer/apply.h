@@ -16,8 +16,9 @@ struct EncodeOptions : RunOptions {
   std::string out;  ///< token file to write
   int crops =
       1;  ///< 1, or 10: four corners and the centre of a 1.1 times larger image, and their mirrors
-  bool flip = false;  ///< with one crop: the mirrored image as a second one
-  int limit = 0;      ///< this many images, evenly spread; 0 is all
+  bool flip = false;   ///< with one crop: the mirrored image as a second one
+  int limit = 0;       ///< this many images, evenly spread; 0 is all
+  int image_size = 0;  ///< pixels per side; 0 is the tokenizer's recipe's
 };
 
 /// Images to a token file. Returns counts, code perplexity and the hash of the tokenizer.
@@ -39,6 +40,7 @@ struct ReconstructOptions : RunOptions {
   Split split = Split::all;
   std::string out;  ///< PNG: each original beside its reconstruction
   int count = 32;
+  int image_size = 0;  ///< pixels per side; 0 is the tokenizer's recipe's
 };
 
 nlohmann::json reconstruct_images(const ReconstructOptions& options);

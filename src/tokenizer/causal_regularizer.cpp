@@ -2,6 +2,9 @@
 
 #include <cmath>
 
+#include "tokenizer/code_cross_entropy.h"
+#include "training/device.h"
+
 namespace tessera {
 namespace {
 
@@ -65,6 +68,8 @@ CausalRegularizerImpl::CausalRegularizerImpl(const RegularizerConfig& config, in
   }
   register_module("norm", norm_);
   register_module("predict", predict_);
+  if (config.loss == RegularizerLoss::cross_entropy)
+    sharpness_ = register_parameter("sharpness", torch::zeros({}));
 }
 
 torch::Tensor CausalRegularizerImpl::predict(const torch::Tensor& before) {
@@ -74,13 +79,25 @@ torch::Tensor CausalRegularizerImpl::predict(const torch::Tensor& before) {
 }
 
 torch::Tensor CausalRegularizerImpl::forward(const Coded& coded, double weight) {
-  const bool reads_quantized = config_.input == RegularizerInput::quantized;
-  const auto input =
-      raster(scale_gradient(reads_quantized ? coded.quantized : coded.latents, weight));
-  auto target = raster(scale_gradient(coded.latents, weight));
+  const auto seen = [&](RegularizedLatents which) {  // [B, T, code_size]
+    const bool quantized = which == RegularizedLatents::quantized;
+    return raster(scale_gradient(quantized ? coded.quantized : coded.latents, weight));
+  };
+  const auto predicted =
+      predict(seen(config_.input).slice(1, 0, -1)).to(coded.latents.scalar_type());
+  if (config_.loss == RegularizerLoss::cross_entropy) return index_loss(predicted, coded);
+  auto target = seen(config_.target);
   if (config_.detach_target) target = target.detach();
-  const auto predicted = predict(input.slice(1, 0, -1)).to(target.scalar_type());
   return next_latent_loss(predicted, target.slice(1, 1), config_.variance_normalised);
+}
+
+torch::Tensor CausalRegularizerImpl::index_loss(const torch::Tensor& predicted,
+                                                const Coded& coded) {
+  const Autocast exact(false, predicted.device());
+  const auto& codebook = coded.codebook;
+  const auto variance = (codebook - codebook.mean(0)).square().mean();
+  return code_cross_entropy(predicted.flatten(0, 1), sharpness_.exp() / (2 * variance + 1e-8),
+                            codebook, coded.codes.slice(1, 1).flatten());
 }
 
 torch::Tensor next_latent_loss(const torch::Tensor& predicted, const torch::Tensor& target,

@@ -20,30 +20,43 @@ class CausalLayerImpl : public torch::nn::Module {
 };
 TORCH_MODULE(CausalLayer);
 
-/// The causal regularizer of CRT (arXiv 2412.16326): a small causal transformer predicts each
-/// latent of the raster from those before it, and its squared error is a loss of the encoder too.
-/// Thrown away after training.
+/// The causal regularizer of CRT (arXiv 2412.16326): a small causal transformer f predicts each
+/// latent of the raster from those before it, and its error is a loss of the encoder too. Thrown
+/// away after training.
 ///
-///   L = mean_t>0 || f(z_<t) - z_t ||^2              (the paper)
-///   L / Var(z), Var(z) = mean || z - mean(z) ||^2   (variance_normalised: no gain from bunching
-///   the latents)
+///   l2:             L = mean_t>0 || f(z_<t) - z_t ||^2   (the paper)
+///                   L / Var(z), Var(z) = mean || z - mean(z) ||^2   (variance_normalised: no gain
+///                   from bunching the latents)
+///   cross_entropy:  L = mean_t>0 -log softmax_k(-s || f(z_<t) - e_k ||^2)[c_t],  in nats
+///                   s = exp(sharpness) / (2 Var(e))
+///
+/// Cross-entropy is the paper's ablation: f points into code space and is judged by the index c_t
+/// of the code that follows, as the generator will be. Its precision s is learnt, in units of the
+/// codebook's own variance: it starts from Gaussians as wide as the codebook, whatever the scale of
+/// the codes. An index has no gradient, so the encoder learns from what f reads, z_<t, only: to
+/// write what tells more of what follows. The codes e_k are constants of this loss: they stay where
+/// their own loss or statistics put them, and it means the same for every kind of quantizer.
 class CausalRegularizerImpl : public torch::nn::Module {
  public:
   CausalRegularizerImpl(const RegularizerConfig& config, int code_size, int tokens);
 
-  /// Next-latent loss. The transformer receives its full gradient and the latents receive `weight`
-  /// times theirs, so that the transformer learns at its own pace while the weight rises from 0.
+  /// The loss. The transformer receives its full gradient and the latents receive `weight` times
+  /// theirs, so that the transformer learns at its own pace while the weight rises from 0.
   torch::Tensor forward(const Coded& coded, double weight);
 
   /// Predictions for positions 1 .. T-1 from positions 0 .. T-2: [B, T-1, code_size] -> the same.
   torch::Tensor predict(const torch::Tensor& before);
+
+  /// Cross-entropy of the indices of positions 1 .. T-1, given their predictions.
+  torch::Tensor index_loss(const torch::Tensor& predicted, const Coded& coded);
+  const torch::Tensor& sharpness() const { return sharpness_; }  ///< []; cross_entropy only
 
  private:
   RegularizerConfig config_;
   torch::nn::Linear embed_, predict_;
   torch::nn::LayerNorm norm_;
   std::vector<CausalLayer> layers_;
-  torch::Tensor positions;
+  torch::Tensor positions, sharpness_;
 };
 TORCH_MODULE(CausalRegularizer);
 

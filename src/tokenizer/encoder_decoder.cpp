@@ -1,6 +1,17 @@
 #include "tokenizer/encoder_decoder.h"
 
+#include "training/recompute.h"
+
 namespace tessera {
+namespace {
+
+torch::Tensor through(Level& level, const torch::Tensor& x, bool again) {
+  if (!again) return level(x);
+  const auto body = [level](const torch::Tensor& in) mutable { return level(in); };
+  return recompute(body, x, level->parameters());
+}
+
+}  // namespace
 
 EncoderImpl::EncoderImpl(const TokenizerConfig& config)
     : stem_(same_size_conv(3, config.channels, 3)) {
@@ -21,9 +32,10 @@ EncoderImpl::EncoderImpl(const TokenizerConfig& config)
 }
 
 torch::Tensor EncoderImpl::forward(torch::Tensor x) {
-  x = stem_(x);                              // [B, C, H, W]
-  for (auto& level : levels_) x = level(x);  // H and W halve after each but the last
-  return to_latents_(norm_(middle_(x)));     // [B, latent_channels, H/f, W/f]
+  x = stem_(x);                // [B, C, H, W]
+  for (auto& level : levels_)  // H and W halve after each but the last
+    x = through(level, x, recompute_);
+  return to_latents_(norm_(middle_(x)));  // [B, latent_channels, H/f, W/f]
 }
 
 DecoderImpl::DecoderImpl(const TokenizerConfig& config) {
@@ -45,9 +57,10 @@ DecoderImpl::DecoderImpl(const TokenizerConfig& config) {
 }
 
 torch::Tensor DecoderImpl::forward(torch::Tensor x) {
-  x = middle_(stem_(x));                     // [B, C, h, w]
-  for (auto& level : levels_) x = level(x);  // h and w double after each but the last
-  return to_pixels_(norm_(x));               // [B, 3, h f, w f]
+  x = middle_(stem_(x));       // [B, C, h, w]
+  for (auto& level : levels_)  // h and w double after each but the last
+    x = through(level, x, recompute_);
+  return to_pixels_(norm_(x));  // [B, 3, h f, w f]
 }
 
 }  // namespace tessera

@@ -2,6 +2,9 @@
 
 #include <cmath>
 
+#include "features/lpips.h"
+#include "tokenizer/discriminator.h"
+
 namespace tessera {
 namespace {
 
@@ -90,15 +93,63 @@ double count_regularizer(const Recipe& recipe) {
   return 2 * tokens * (projections + recipe.regularizer.depth * layer);
 }
 
+double count_perceptual(const Recipe& recipe) {
+  const auto& config = recipe.tokenizer_training;
+  const bool counted = config.perceptual_weight > 0 && config.perceptual == Perceptual::lpips;
+  return counted ? Lpips::flops(recipe.data.image_size) : 0;
+}
+
+double count_discriminator(const Recipe& recipe) {
+  const auto& config = recipe.tokenizer_training;
+  if (config.adversarial_weight == 0) return 0;
+  return discriminator_flops(config.discriminator_layers, config.discriminator_channels,
+                             recipe.data.image_size);
+}
+
+// Of one image over the whole run.
+double loss_flops(const Recipe& recipe, std::int64_t steps) {
+  const auto& config = recipe.tokenizer_training;
+  const auto flops = tokenizer_flops(recipe);
+  const auto after = [&](std::int64_t start) {
+    return static_cast<double>(std::max<std::int64_t>(0, steps - start));
+  };
+  return static_cast<double>(steps) * flops.perceptual_step() +
+         after(config.adversarial_start) * flops.discriminator_step() +
+         after(config.adversarial_felt()) * flops.adversarial_step();
+}
+
+// Products of every position with every code.
+double count_distances(const TokenizerConfig& config, double positions) {
+  return 2 * positions * config.codebook_size * config.code_size;
+}
+
+double count_regularizer_codes(const Recipe& recipe) {
+  const auto& config = recipe.regularizer;
+  if (!config.on() || config.loss != RegularizerLoss::cross_entropy) return 0;
+  return count_distances(recipe.tokenizer, recipe.tokens_per_image() - 1);
+}
+
+// The distances forward and once more backward, the latents' gradient, and the codes' where they
+// learn by gradient.
+double count_entropy_step(const Recipe& recipe) {
+  if (recipe.tokenizer_training.entropy_weight == 0) return 0;
+  const int products = recipe.tokenizer.quantizer == QuantizerKind::vq ? 4 : 3;
+  return products * count_distances(recipe.tokenizer, recipe.tokens_per_image());
+}
+
 }  // namespace
 
 TokenizerFlops tokenizer_flops(const Recipe& recipe) {
   const auto& config = recipe.tokenizer;
   const double side = recipe.data.image_size;
   return {.encoder = count_encoder(config, side).flops(),
-          .quantizer = 2.0 * recipe.tokens_per_image() * config.codebook_size * config.code_size,
+          .quantizer = count_distances(config, recipe.tokens_per_image()),
           .decoder = count_decoder(config, side).flops(),
-          .regularizer = count_regularizer(recipe)};
+          .regularizer = count_regularizer(recipe),
+          .regularizer_codes = count_regularizer_codes(recipe),
+          .entropy_step = count_entropy_step(recipe),
+          .perceptual = count_perceptual(recipe),
+          .discriminator = count_discriminator(recipe)};
 }
 
 std::int64_t decoder_only_start(const Recipe& recipe, std::int64_t steps) {
@@ -111,7 +162,8 @@ double tokenizer_training_flops(const Recipe& recipe, std::int64_t steps) {
   const auto full = decoder_only_start(recipe, steps);
   return recipe.tokenizer_training.batch_size *
          (static_cast<double>(full) * flops.step() +
-          static_cast<double>(steps - full) * flops.decoder_only_step());
+          static_cast<double>(steps - full) * flops.decoder_only_step() +
+          loss_flops(recipe, steps));
 }
 
 std::int64_t tokenizer_steps(const Recipe& recipe) {
@@ -119,9 +171,14 @@ std::int64_t tokenizer_steps(const Recipe& recipe) {
   if (!recipe.regularizer.on() || !recipe.regularizer.match_flops) return steps;
   Recipe plain = recipe;
   plain.regularizer.weight = 0;
-  const double share =
-      tokenizer_training_flops(plain, steps) / tokenizer_training_flops(recipe, steps);
-  return std::max<std::int64_t>(1, std::llround(share * static_cast<double>(steps)));
+  const double allowed = tokenizer_training_flops(plain, steps);
+  const double share = allowed / tokenizer_training_flops(recipe, steps);
+  auto matched = std::max<std::int64_t>(1, std::llround(share * static_cast<double>(steps)));
+  // That is all where steps cost alike. The steps that a discriminator makes dearer come last, so
+  // more of the others fit.
+  if (recipe.tokenizer_training.adversarial_weight > 0)
+    while (tokenizer_training_flops(recipe, matched + 1) <= allowed) ++matched;
+  return matched;
 }
 
 std::int64_t tokenizer_parameters(const TokenizerConfig& config) {

@@ -1,5 +1,6 @@
 #include "tokenizer/tokenizer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -25,14 +26,36 @@ torch::Tensor Tokenizer::encode(const torch::Tensor& images) {
 }
 
 torch::Tensor Tokenizer::decode(const torch::Tensor& codes) {
-  torch::NoGradGuard no_grad;
-  const auto side = std::llround(std::sqrt(static_cast<double>(codes.size(1))));
-  if (side * side != codes.size(1))
+  const auto side = static_cast<int>(std::llround(std::sqrt(static_cast<double>(codes.size(1)))));
+  if (std::int64_t{side} * side != codes.size(1))
     throw Error("an image has " + std::to_string(codes.size(1)) +
                 " tokens, expected a square grid");
+  return decode(codes, side, side);
+}
+
+torch::Tensor Tokenizer::decode(const torch::Tensor& codes, int rows, int columns) {
+  torch::NoGradGuard no_grad;
   const Autocast autocast(uses_bf16(config_.recipe.tokenizer_training.precision, codes.device()),
                           codes.device());
-  return model_->decode_codes(codes, static_cast<int>(side), static_cast<int>(side));
+  return model_->decode_codes(codes, rows, columns);
+}
+
+DataConfig Tokenizer::data_config(int image_size) const {
+  auto config = config_.recipe.data;
+  if (image_size == 0) return config;
+  const int unit = config_.recipe.tokenizer.downsampling();
+  config.image_size = image_size;
+  config.validate();
+  if (image_size % unit != 0)
+    throw Error("--image-size is " + std::to_string(image_size) + ", expected a multiple of " +
+                std::to_string(unit) + ", by which the tokenizer halves images to tokens");
+  return config;
+}
+
+int Tokenizer::batch_at(std::int64_t pixels) {
+  constexpr std::int64_t kMost = 100, kPixels = kMost * 64 * 64;
+  return static_cast<int>(
+      std::clamp<std::int64_t>(kPixels / std::max<std::int64_t>(pixels, 1), 1, kMost));
 }
 
 }  // namespace tessera

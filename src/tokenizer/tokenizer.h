@@ -17,6 +17,15 @@ class Tokenizer {
   torch::Tensor encode(const torch::Tensor& images);
   /// Codes [B, T] of a square grid -> [B, 3, H, W] float32, not clamped.
   torch::Tensor decode(const torch::Tensor& codes);
+  /// The same for any grid: T is rows * columns.
+  torch::Tensor decode(const torch::Tensor& codes, int rows, int columns);
+
+  /// How images are read for this tokenizer, at `image_size` pixels per side instead of the
+  /// recipe's (0). Throws Error unless that is a multiple of the downsampling.
+  DataConfig data_config(int image_size) const;
+  /// Images of so many pixels that are encoded or decoded at a time, so that the widest activations
+  /// take about 200 MB at VQ-16's width.
+  static int batch_at(std::int64_t pixels);
 
   const ModelConfig& config() const { return config_; }
   const std::string& hash() const { return hash_; }  ///< SHA-256 of model.safetensors

@@ -10,9 +10,39 @@
 namespace tessera {
 namespace {
 
+FrozenParts parse_frozen(const std::vector<std::string>& names) {
+  FrozenParts frozen;
+  for (const auto& name : names) {
+    if (name == "encoder")
+      frozen.encoder = true;
+    else if (name == "quantizer")
+      frozen.quantizer = true;
+    else if (name == "decoder")
+      frozen.decoder = true;
+    else
+      throw Error("--freeze is '" + name + "', expected encoder, quantizer or decoder");
+  }
+  return frozen;
+}
+
+// What two runs must share for one to be resumed as the other.
+nlohmann::json settings_of(const Recipe& recipe, const TokenizerTrainer::Inputs& inputs) {
+  nlohmann::json settings = {{"recipe", to_json(recipe)},
+                             {"data", inputs.data},
+                             {"features", inputs.features ? inputs.features->hash() : ""}};
+  if (inputs.initial) settings["init"] = inputs.initial->hash;
+  for (const auto& [name, frozen] : {std::pair{"encoder", inputs.frozen.encoder},
+                                     {"quantizer", inputs.frozen.quantizer},
+                                     {"decoder", inputs.frozen.decoder}})
+    if (frozen) settings["freeze"].push_back(name);
+  return settings;
+}
+
 TokenizerTrainer::Inputs open_inputs(const TrainTokenizerOptions& options, const Recipe& recipe,
                                      const torch::Device& device) {
   TokenizerTrainer::Inputs inputs;
+  inputs.frozen = parse_frozen(options.freeze);
+  if (!options.init.empty()) inputs.initial = read_initial_weights(options.init, "tokenizer");
   for (const auto& part : options.data) inputs.data += (inputs.data.empty() ? "" : " ") + part;
   std::shared_ptr<const ImageSet> images = open_images(options.data);
   if (!options.valid_data.empty()) {
@@ -25,10 +55,9 @@ TokenizerTrainer::Inputs open_inputs(const TrainTokenizerOptions& options, const
   } else {
     inputs.train = images;
   }
-  if (!options.features.empty()) {
-    inputs.features = FeatureNet::load(options.features, device);
-    inputs.features_hash = inputs.features->hash();
-  }
+  if (!options.features.empty())
+    inputs.features =
+        PerceptualNet::load(options.features, recipe.tokenizer_training.perceptual, device);
   return inputs;
 }
 
@@ -39,8 +68,7 @@ nlohmann::json train_tokenizer(const TrainTokenizerOptions& options) {
   if (options.steps > 0) recipe.tokenizer_training.steps = options.steps;
   const auto device = open_device(options);
   auto inputs = open_inputs(options, recipe, device);
-  const nlohmann::json settings = {
-      {"recipe", to_json(recipe)}, {"data", inputs.data}, {"features", inputs.features_hash}};
+  const auto settings = settings_of(recipe, inputs);
   TokenizerTrainer trainer(recipe, std::move(inputs), options.seed, device);
   const auto& config = recipe.tokenizer_training;
   auto result = run_training(
@@ -58,6 +86,7 @@ nlohmann::json train_tokenizer(const TrainTokenizerOptions& options) {
   result["training_flops"] = tokenizer_training_flops(recipe, trainer.steps());
   result["parameters"] = tokenizer_parameters(recipe.tokenizer);
   result["data"] = settings["data"];
+  if (settings.contains("init")) result["init"] = settings["init"];
   result.update(made_by(options.seed));
   return result;
 }

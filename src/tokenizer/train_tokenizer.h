@@ -14,8 +14,10 @@ struct TrainTokenizerOptions : RunOptions {
   std::vector<std::string> data;        ///< what --data names
   std::vector<std::string> valid_data;  ///< held-out images; empty: a share of `data` is held out
   std::string features;  ///< folder of the perceptual loss's network; empty: the term must be off
-  std::string out;       ///< model folder to write
-  int steps = 0;         ///< instead of the recipe's; 0 keeps it
+  std::string init;      ///< model folder whose weights training starts from; empty: chance
+  std::vector<std::string> freeze;  ///< parts that do not learn: "encoder", "quantizer", "decoder"
+  std::string out;                  ///< model folder to write
+  int steps = 0;                    ///< instead of the recipe's; 0 keeps it
   bool resume = false;
 };
 

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "base/version.h"
+#include "tokenizer/adversarial_loss.h"
 #include "tokenizer/flops.h"
 #include "training/device.h"
 #include "training/schedule.h"
@@ -14,9 +14,27 @@ namespace {
 // under way.
 constexpr double kCollapsedShare = 0.05;
 constexpr std::int64_t kCollapseAfterSteps = 300;
+constexpr const char* kCodebook = "quantize.embedding.weight";
+
+// A mean error of a fifth of a grey level: below it, losses only tell rounding from rounding.
+constexpr double kNegligibleError = 1e-3;
+
+double negligible_loss(const TokenizerTrainingConfig& config) {
+  return kNegligibleError * (config.l1_weight + config.l2_weight + config.perceptual_weight);
+}
 
 AdamWOptions tokenizer_adamw(const TokenizerTrainingConfig& config) {
   return {.beta1 = config.beta1, .beta2 = config.beta2, .weight_decay = config.weight_decay};
+}
+
+VqModel initial_model(const Recipe& recipe, const TokenizerTrainer::Inputs& inputs,
+                      std::uint64_t seed, const torch::Device& device) {
+  torch::manual_seed(seed);
+  VqModel model(recipe.tokenizer);
+  if (inputs.initial) load_initial_weights(*model, *inputs.initial, recipe);
+  model->recompute_levels(recipe.tokenizer_training.checkpoint_activations);
+  model->to(device);
+  return model;
 }
 
 torch::Tensor as_rows(const torch::Tensor& grid) {  // [B, C, h, w] -> [B h w, C]
@@ -34,11 +52,13 @@ TokenizerTrainer::TokenizerTrainer(const Recipe& recipe, Inputs inputs, std::uin
       steps_(tokenizer_steps(recipe)),
       decoder_only_start_(decoder_only_start(recipe, steps_)),
       bf16_(uses_bf16(recipe.tokenizer_training.precision, device)),
-      model_((torch::manual_seed(seed), VqModel(recipe.tokenizer))),
+      model_(initial_model(recipe, inputs_, seed, device)),
       regularizer_(recipe.regularizer, recipe.tokenizer.code_size, recipe.tokens_per_image()),
-      optimizer_((model_->to(device), *model_), tokenizer_adamw(recipe.tokenizer_training)),
+      optimizer_(*model_, tokenizer_adamw(recipe.tokenizer_training)),
       regularizer_optimizer_((regularizer_->to(device), *regularizer_),
                              {.weight_decay = recipe.regularizer.weight_decay}),
+      ema_(*model_, recipe.tokenizer_training.ema_decay),
+      watch_(negligible_loss(recipe.tokenizer_training)),
       usage_(recipe.tokenizer.codebook_size) {
   const auto latents = inputs_.train->size() * static_cast<std::size_t>(recipe.tokens_per_image());
   if (latents < static_cast<std::size_t>(recipe.tokenizer.codebook_size))
@@ -47,9 +67,39 @@ TokenizerTrainer::TokenizerTrainer(const Recipe& recipe, Inputs inputs, std::uin
                 std::to_string(inputs_.train->size()) + " training images");
   if (recipe.tokenizer_training.perceptual_weight > 0 && !inputs_.features)
     throw Error(
-        "tokenizer_training.perceptual_weight is above 0 but there is no feature network: add "
-        "--features DIR "
-        "(made by `tessera train features`), or --set tokenizer_training.perceptual_weight=0");
+        "tokenizer_training.perceptual_weight is above 0 but there is no network for it: add "
+        "--features DIR, " +
+        std::string(recipe.tokenizer_training.perceptual == Perceptual::lpips
+                        ? "a model folder of kind lpips"
+                        : "made by `tessera train features`") +
+        ", or --set tokenizer_training.perceptual_weight=0");
+  if (recipe.tokenizer_training.adversarial_weight > 0)
+    adversary_.emplace(recipe.tokenizer_training, bf16_, device);
+  check_frozen_parts();
+  if (inputs_.initial) inputs_.initial->tensors.clear();  // the model has them now
+}
+
+void TokenizerTrainer::check_frozen_parts() const {
+  const auto& frozen = inputs_.frozen;
+  const bool decoder_alone = recipe_.tokenizer_training.decoder_only_fraction > 0;
+  if (frozen.decoder && ((frozen.encoder && frozen.quantizer) || decoder_alone))
+    throw Error(decoder_alone ? "--freeze decoder with tokenizer_training.decoder_only_fraction "
+                                "above 0: nothing would learn in the end"
+                              : "--freeze encoder,quantizer,decoder: nothing would learn");
+  if (frozen.decoder && recipe_.tokenizer_training.adversarial_weight > 0)
+    throw Error(
+        "--freeze decoder with tokenizer_training.adversarial_weight above 0, which acts through "
+        "the decoder: add --set tokenizer_training.adversarial_weight=0");
+  if (frozen.encoder && recipe_.regularizer.on())
+    throw Error(
+        "--freeze encoder with regularizer.weight above 0, which acts on the encoder alone: add "
+        "--set regularizer.weight=0");
+}
+
+FrozenParts TokenizerTrainer::frozen_parts(std::int64_t step) const {
+  auto frozen = inputs_.frozen;
+  if (step >= decoder_only_start_) frozen.encoder = frozen.quantizer = true;
+  return frozen;
 }
 
 bool TokenizerTrainer::regularized(std::int64_t step) const {
@@ -60,8 +110,8 @@ bool TokenizerTrainer::regularized(std::int64_t step) const {
 Progress::Values TokenizerTrainer::step(std::int64_t step, bool report) {
   begin(step);
   const auto images = image_tensor(loader_->next(), device_);
-  const auto loss = losses(images, step);
-  loss.total.backward();
+  const auto loss = add_gradients(images, step);
+  watch_divergence(loss, step);
   update_weights(step);
   Progress::Values values;
   if (report) {
@@ -76,14 +126,33 @@ Progress::Values TokenizerTrainer::step(std::int64_t step, bool report) {
   return values;
 }
 
+// Gradients of the losses, a part of the batch after the other; returns the means over the parts.
+Losses TokenizerTrainer::add_gradients(const torch::Tensor& images, std::int64_t step) {
+  const double share = 1.0 / recipe_.tokenizer_training.accumulate;
+  Losses mean;
+  std::vector<torch::Tensor> latents;
+  discriminator_accuracy_ = 0;
+  for (const auto& part : images.chunk(recipe_.tokenizer_training.accumulate)) {
+    auto loss = losses(part, step);
+    if (!loss.total.requires_grad())
+      throw Error("no loss depends on a part that learns: freeze less, or turn on a loss");
+    (share == 1 ? loss.total : loss.total * share).backward();
+    teach_discriminator(loss, part, step);
+    mean.add_share(loss, share);
+    latents.push_back(latents_);
+  }
+  latents_ = torch::cat(latents);
+  return mean;
+}
+
 void TokenizerTrainer::begin(std::int64_t step) {
   model_->train();
   if (!loader_) {
-    if (step == 0) initialise_codebook();
+    if (step == 0 && !inputs_.initial && !inputs_.frozen.quantizer) initialise_codebook();
     loader_ = std::make_unique<TrainingLoader>(inputs_.train, recipe_.data,
                                                recipe_.tokenizer_training.batch_size, seed_, step);
   }
-  model_->freeze_codes(step >= decoder_only_start_);
+  model_->freeze(frozen_parts(step));
 }
 
 // Codes start as latents of real images, so that none is far from all data.
@@ -97,32 +166,36 @@ void TokenizerTrainer::initialise_codebook() {
     rows.push_back(as_rows(model_->encode(image_tensor(loader.next(), device_)).latents));
   const auto all = torch::cat(rows);
   const auto chosen = torch::randperm(all.size(0), device_).slice(0, 0, codes);
-  model_->quantizer()->move_codes(torch::arange(codes, device_), all.index_select(0, chosen));
+  const auto every = torch::arange(codes, device_);
+  model_->quantizer()->move_codes(every, all.index_select(0, chosen));
+  ema_.place_rows(kCodebook, every);
 }
 
-void TokenizerTrainer::Losses::add(const std::string& name, double weight,
-                                   const torch::Tensor& value) {
-  if (weight == 0) return;
-  terms.emplace_back(name, value.detach());
-  const auto weighted = weight * value;
-  total = total.defined() ? total + weighted : weighted;
-}
-
-TokenizerTrainer::Losses TokenizerTrainer::losses(const torch::Tensor& images, std::int64_t step) {
+Losses TokenizerTrainer::losses(const torch::Tensor& images, std::int64_t step) {
   const Autocast autocast(bf16_, device_);
   const auto& config = recipe_.tokenizer_training;
-  const bool frozen = step >= decoder_only_start_;
+  const auto frozen = frozen_parts(step);
   Losses losses;
   Coded coded;
   {
-    torch::AutoGradMode grad(!frozen);
+    torch::AutoGradMode grad(!(frozen.encoder && frozen.quantizer));
     coded = model_->encode(images);
   }
-  add_reconstruction(losses, images, model_->decode(coded.quantized));
-  if (!frozen) {
+  losses.decoded = model_->decode(coded.quantized);
+  add_reconstruction(losses, images);
+  add_adversarial(losses, step);
+  {
     const Autocast exact(false, device_);
-    losses.add("codebook", config.codebook_weight, model_->quantizer()->codebook_loss(coded));
-    losses.add("commitment", config.commitment_weight, model_->quantizer()->commitment_loss(coded));
+    auto& quantizer = model_->quantizer();
+    if (!frozen.quantizer) {
+      losses.add("codebook", config.codebook_weight, quantizer->codebook_loss(coded));
+      quantizer->observe(coded);
+    }
+    if (!frozen.encoder)
+      losses.add("commitment", config.commitment_weight, quantizer->commitment_loss(coded));
+    if (config.entropy_weight > 0 && !(frozen.encoder && frozen.quantizer))
+      losses.add("entropy", config.entropy_weight,
+                 quantizer->entropy_loss(coded, config.entropy_temperature));
   }
   if (regularized(step)) {
     const double weight =
@@ -135,25 +208,66 @@ TokenizerTrainer::Losses TokenizerTrainer::losses(const torch::Tensor& images, s
   return losses;
 }
 
-void TokenizerTrainer::add_reconstruction(Losses& losses, const torch::Tensor& images,
-                                          const torch::Tensor& decoded) {
+void TokenizerTrainer::add_reconstruction(Losses& losses, const torch::Tensor& images) {
   const auto& config = recipe_.tokenizer_training;
-  const auto error = decoded - images;
+  const auto error = losses.decoded - images;
   losses.add("l1", config.l1_weight, error.abs().mean());
   losses.add("l2", config.l2_weight, error.square().mean());
   if (config.perceptual_weight > 0)
     losses.add("perceptual", config.perceptual_weight,
-               perceptual_distance(*inputs_.features, decoded, images).mean());
+               inputs_.features->distance(losses.decoded, images).mean());
+  losses.reconstruction = losses.total;
+}
+
+double TokenizerTrainer::adversarial_weight(std::int64_t step) const {
+  return adversary_ ? adversary_->weight(step) * recovery_.adversarial_factor : 0;
+}
+
+void TokenizerTrainer::add_adversarial(Losses& losses, std::int64_t step) {
+  double weight = adversarial_weight(step);
+  if (weight == 0) return;
+  const auto loss = adversary_->generator_loss(losses.decoded);
+  if (recipe_.tokenizer_training.adaptive_weight) {
+    const Autocast exact(false, device_);
+    weight *= adaptive_weight(losses.reconstruction, loss, model_->last_layer());
+  }
+  losses.add("adversarial", weight, loss);
+  losses.note("adversarial_weight", weight);
+}
+
+// The discriminator sees the reconstructions of this step, before either side learns from it.
+void TokenizerTrainer::teach_discriminator(Losses& losses, const torch::Tensor& images,
+                                           std::int64_t step) {
+  if (!adversary_ || !adversary_->learns(step)) return;
+  const double share = 1.0 / recipe_.tokenizer_training.accumulate;
+  const auto verdict = adversary_->teach(images, losses.decoded, share);
+  for (const auto& [name, value] : verdict.values()) losses.note(name, value);
+  discriminator_accuracy_ += share * verdict.accuracy;
+}
+
+void TokenizerTrainer::watch_divergence(const Losses& losses, std::int64_t step) {
+  if (recipe_.tokenizer_training.roll_backs == 0) return;
+  const auto accuracy =
+      adversarial_weight(step) > 0 ? std::optional(discriminator_accuracy_) : std::nullopt;
+  watch_.observe(losses.reconstruction.item<double>(), accuracy);
 }
 
 void TokenizerTrainer::update_weights(std::int64_t step) {
   const auto& config = recipe_.tokenizer_training;
   const auto rate = [&](double peak) {
-    return learning_rate_at(step, steps_, peak, config.warmup_steps, config.decay_fraction);
+    return recovery_.rate_factor *
+           learning_rate_at(step, steps_, peak, config.warmup_steps, config.decay_fraction);
   };
   gradient_norm_ = optimizer_.clip_gradients(config.clip_norm);
   optimizer_.step(rate(config.learning_rate));
   optimizer_.zero_gradients();
+  model_->quantizer()->update_codes();
+  ema_.update();
+  // Codes that are averages themselves are not averaged again.
+  if (recipe_.tokenizer.quantizer == QuantizerKind::ema)
+    ema_.place_rows(kCodebook, torch::arange(recipe_.tokenizer.codebook_size, device_));
+  if (adversary_ && adversary_->learns(step))
+    adversary_->update(rate(config.discriminator_learning_rate), config.clip_norm);
   if (!regularized(step)) return;
   regularizer_optimizer_.clip_gradients(config.clip_norm);
   regularizer_optimizer_.step(rate(recipe_.regularizer.learning_rate));
@@ -166,12 +280,13 @@ void TokenizerTrainer::revive_codes(std::int64_t step) {
   if (config.revive_every == 0 || (step + 1) % config.revive_every != 0) return;
   const bool allowed =
       static_cast<double>(step) < config.revive_until * static_cast<double>(steps_) &&
-      step < decoder_only_start_;
+      !frozen_parts(step).quantizer;
   auto unused = usage_.unused();
   unused = unused.slice(0, 0, std::min(unused.size(0), latents_.size(0)));
   if (allowed && unused.size(0) > 0) {
     const auto chosen = torch::randperm(latents_.size(0), device_).slice(0, 0, unused.size(0));
     model_->quantizer()->move_codes(unused.to(device_), latents_.index_select(0, chosen));
+    ema_.place_rows(kCodebook, unused.to(device_));
   }
   usage_.clear();
 }
@@ -187,79 +302,6 @@ void TokenizerTrainer::watch_codebook(std::int64_t step, double perplexity) {
   say("warning: the codebook has collapsed at step " + std::to_string(step) + ": perplexity " +
       std::to_string(perplexity) + " of " + std::to_string(recipe_.tokenizer.codebook_size) +
       " codes; try a smaller regularizer.weight, revive_every = 20, or a lower learning_rate");
-}
-
-nlohmann::json TokenizerTrainer::validate() {
-  if (!inputs_.valid) return nlohmann::json::object();
-  torch::NoGradGuard no_grad;
-  model_->eval();
-  CodeUsage usage(recipe_.tokenizer.codebook_size);
-  double l1 = 0, psnr = 0, perceptual = 0;
-  std::int64_t count = 0;
-  for_each_batch(
-      *inputs_.valid, recipe_.data, recipe_.tokenizer_training.batch_size,
-      static_cast<std::size_t>(recipe_.tokenizer_training.valid_images),
-      [&](const ImageBatch& batch) {
-        const Autocast autocast(bf16_, device_);
-        const auto images = image_tensor(batch, device_);
-        const auto coded = model_->encode(images);
-        const auto decoded = model_->decode(coded.quantized).clamp(-1, 1);
-        usage.add(coded.codes);
-        count += images.size(0);
-        const auto error = (decoded - images) / 2;  // pixels in [0, 1]
-        l1 += 2 * error.abs().mean({1, 2, 3}).sum().item<double>();
-        psnr -= 10 * error.square().mean({1, 2, 3}).log10().sum().item<double>();
-        if (inputs_.features)
-          perceptual +=
-              perceptual_distance(*inputs_.features, decoded, images).sum().item<double>();
-      });
-  const auto mean = [&](double sum) {
-    return sum / static_cast<double>(std::max<std::int64_t>(1, count));
-  };
-  nlohmann::json json = {{"psnr", mean(psnr)},
-                         {"l1", mean(l1)},
-                         {"code_perplexity", usage.perplexity()},
-                         {"codes_used", usage.used_share()},
-                         {"images", count}};
-  if (inputs_.features) json["perceptual"] = mean(perceptual);
-  return json;
-}
-
-TensorMap TokenizerTrainer::state() const {
-  TensorMap state{{"usage", usage_.counts()}};
-  add_with_prefix(state, tensors_of(*model_), "model.");
-  add_with_prefix(state, optimizer_.state(), "optimizer.");
-  if (recipe_.regularizer.on()) {
-    add_with_prefix(state, tensors_of(*regularizer_), "regularizer.");
-    add_with_prefix(state, regularizer_optimizer_.state(), "regularizer_optimizer.");
-  }
-  return state;
-}
-
-void TokenizerTrainer::load_state(const TensorMap& state, const std::string& where) {
-  load_tensors(*model_, without_prefix(state, "model."), where);
-  optimizer_.load_state(without_prefix(state, "optimizer."), where);
-  if (recipe_.regularizer.on()) {
-    load_tensors(*regularizer_, without_prefix(state, "regularizer."), where);
-    regularizer_optimizer_.load_state(without_prefix(state, "regularizer_optimizer."), where);
-  }
-  if (!state.contains("usage")) throw Error(where + ": tensor 'usage' is missing");
-  usage_.restore(state.at("usage"));
-}
-
-void TokenizerTrainer::write_model(const fs::path& folder) const {
-  const nlohmann::json extra = {{"steps", steps_},
-                                {"parameters", parameter_count(*model_)},
-                                {"training_flops", tokenizer_training_flops(recipe_, steps_)},
-                                {"features", inputs_.features_hash}};
-  write_model_folder(folder,
-                     {.kind = "tokenizer",
-                      .recipe = recipe_,
-                      .class_names = inputs_.train->class_names(),
-                      .data = inputs_.data,
-                      .made_by = made_by(seed_),
-                      .extra = extra},
-                     tensors_of(*model_));
 }
 
 }  // namespace tessera

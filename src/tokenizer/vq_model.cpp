@@ -7,7 +7,7 @@ namespace tessera {
 VqModelImpl::VqModelImpl(const TokenizerConfig& config)
     : encoder_(config),
       decoder_(config),
-      quantizer_(config),
+      quantizer_(make_quantizer(config)),
       to_codes_(same_size_conv(config.latent_channels, config.code_size, 1)),
       from_codes_(same_size_conv(config.code_size, config.latent_channels, 1)) {
   register_module("encoder", encoder_);
@@ -33,11 +33,20 @@ torch::Tensor VqModelImpl::decode_codes(const torch::Tensor& codes, int rows, in
   return decode(vectors.view({codes.size(0), rows, columns, -1}).permute({0, 3, 1, 2}));
 }
 
-void VqModelImpl::freeze_codes(bool frozen) {
-  const std::vector<std::shared_ptr<torch::nn::Module>> parts = {encoder_.ptr(), quantizer_.ptr(),
-                                                                 to_codes_.ptr()};
-  for (const auto& module : parts)
-    for (auto& parameter : module->parameters()) parameter.set_requires_grad(!frozen);
+void VqModelImpl::freeze(const FrozenParts& frozen) {
+  const auto set = [](const torch::nn::Module& module, bool learns) {
+    for (auto& parameter : module.parameters()) parameter.set_requires_grad(learns);
+  };
+  set(*encoder_, !frozen.encoder);
+  set(*to_codes_, !frozen.encoder);
+  set(*quantizer_, !frozen.quantizer);
+  set(*from_codes_, !frozen.decoder);
+  set(*decoder_, !frozen.decoder);
+}
+
+void VqModelImpl::recompute_levels(bool on) {
+  encoder_->recompute_levels(on);
+  decoder_->recompute_levels(on);
 }
 
 }  // namespace tessera

@@ -5,6 +5,12 @@
 
 namespace tessera {
 
+/// Parts that do not learn. The convolution to the codes counts as encoder, the one from them as
+/// decoder.
+struct FrozenParts {
+  bool encoder = false, quantizer = false, decoder = false;
+};
+
 /// The tokenizer's network: encoder, projection to codes, quantizer, projection back, decoder.
 class VqModelImpl : public torch::nn::Module {
  public:
@@ -17,8 +23,14 @@ class VqModelImpl : public torch::nn::Module {
                              int columns);  ///< codes [B, rows * columns]
 
   Quantizer& quantizer() { return quantizer_; }
-  /// Encoder, projection and codebook learn only while not frozen; the decoder always does.
-  void freeze_codes(bool frozen);
+  const Quantizer& quantizer() const { return quantizer_; }
+  /// Weight of the decoder's last convolution (see adaptive_weight).
+  torch::Tensor last_layer() const { return decoder_->last_layer(); }
+  /// From here on these parts do not learn, and the others do.
+  void freeze(const FrozenParts& frozen);
+  /// Whether training computes each level again for its gradient instead of keeping what it
+  /// computed.
+  void recompute_levels(bool on);
 
  private:
   Encoder encoder_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "features/lpips.h"
+#include "tokenizer/discriminator.h"
 #include "tokenizer/flops.h"
 #include "training/weights.h"
 
@@ -80,10 +82,41 @@ TEST(VqModel, FlopsMatchACountByHand) {
   EXPECT_DOUBLE_EQ(flops.quantizer, 2.0 * 16 * 10 * 4);
   // 15 positions; embed and predict 8 x 4; two layers of 12 width^2, and 15 x 15 scores and sums.
   EXPECT_DOUBLE_EQ(flops.regularizer, 2.0 * 15 * (2 * 8 * 4 + 2 * (12 * 64 + 2 * 15 * 8)));
+  EXPECT_DOUBLE_EQ(flops.regularizer_codes, 0);
+  EXPECT_DOUBLE_EQ(flops.step(),
+                   3 * (flops.encoder + flops.decoder + flops.regularizer) + flops.quantizer);
 }
 
-TEST(VqModel, MatchedRunCostsNoMoreThanThePlainOne) {
+TEST(VqModel, FlopsOfLossesOverTheCodebookMatchACountByHand) {
   Recipe recipe;
+  recipe.data.image_size = 8;  // 4 x 4 tokens
+  recipe.tokenizer = small_config();
+  recipe.regularizer.weight = 1;
+  recipe.regularizer.width = 8;
+  const auto without = tokenizer_flops(recipe);
+  const double product = 2.0 * 10 * 4;  // of one position with all codes
+
+  auto cross_entropy = recipe;
+  cross_entropy.regularizer.loss = RegularizerLoss::cross_entropy;
+  EXPECT_DOUBLE_EQ(tokenizer_flops(cross_entropy).regularizer_codes, 15 * product);
+  EXPECT_DOUBLE_EQ(tokenizer_flops(cross_entropy).step(), without.step() + 2 * 15 * product);
+  EXPECT_DOUBLE_EQ(tokenizer_flops(cross_entropy).forward(), without.forward());
+  cross_entropy.regularizer.weight = 0;
+  EXPECT_DOUBLE_EQ(tokenizer_flops(cross_entropy).regularizer_codes, 0);
+
+  auto entropy = recipe;
+  entropy.tokenizer_training.entropy_weight = 0.1;
+  EXPECT_DOUBLE_EQ(tokenizer_flops(entropy).step(), without.step() + 4 * 16 * product);
+  EXPECT_DOUBLE_EQ(tokenizer_flops(entropy).decoder_only_step(), without.decoder_only_step());
+  entropy.tokenizer.quantizer = QuantizerKind::ema;
+  EXPECT_DOUBLE_EQ(tokenizer_flops(entropy).step(), without.step() + 3 * 16 * product);
+}
+
+class MatchedRun : public testing::TestWithParam<RegularizerLoss> {};
+
+TEST_P(MatchedRun, CostsNoMoreThanThePlainOne) {
+  Recipe recipe;
+  recipe.regularizer.loss = GetParam();
   recipe.data.image_size = 32;
   recipe.tokenizer.channels = 32;
   recipe.tokenizer.multipliers = {1, 2, 2};
@@ -98,6 +131,41 @@ TEST(VqModel, MatchedRunCostsNoMoreThanThePlainOne) {
   EXPECT_NEAR(tokenizer_training_flops(recipe, steps) /
                   tokenizer_training_flops(plain, plain.tokenizer_training.steps),
               1, 1e-3);
+}
+
+INSTANTIATE_TEST_SUITE_P(, MatchedRun,
+                         testing::Values(RegularizerLoss::l2, RegularizerLoss::cross_entropy));
+
+TEST(VqModel, TheLossesNetworksCountInTheWholeRun) {
+  Recipe recipe;
+  recipe.data.image_size = 32;
+  recipe.tokenizer.channels = 32;
+  recipe.tokenizer.multipliers = {1, 2, 2};
+  auto& training = recipe.tokenizer_training;
+  training.steps = 1000;
+  training.batch_size = 4;
+  const double without = tokenizer_training_flops(recipe, 1000);
+  training.perceptual = Perceptual::lpips;
+  training.adversarial_weight = 0.5;
+  training.adversarial_start = 600;
+  training.discriminator_warmup_steps = 100;
+  const auto flops = tokenizer_flops(recipe);
+  EXPECT_DOUBLE_EQ(flops.perceptual, Lpips::flops(32));
+  EXPECT_DOUBLE_EQ(flops.discriminator, discriminator_flops(3, 64, 32));
+  // Steps after the first 600 teach the discriminator, after 700 the tokenizer too.
+  EXPECT_NEAR(tokenizer_training_flops(recipe, 1000) / without,
+              1 + 4 *
+                      (1000 * 3 * flops.perceptual + 400 * 6 * flops.discriminator +
+                       300 * 2 * flops.discriminator) /
+                      without,
+              1e-12);
+  recipe.regularizer.weight = 1;
+  recipe.regularizer.width = 256;
+  auto plain = recipe;
+  plain.regularizer.weight = 0;
+  const auto steps = tokenizer_steps(recipe);
+  EXPECT_LE(tokenizer_training_flops(recipe, steps), tokenizer_training_flops(plain, 1000));
+  EXPECT_GT(tokenizer_training_flops(recipe, steps + 1), tokenizer_training_flops(plain, 1000));
 }
 
 TEST(VqModel, GradientsMatchFiniteDifferences) {

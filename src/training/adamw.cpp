@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "kernels/adamw.h"
+#include "training/diverged.h"
 
 namespace tessera {
 namespace {
@@ -73,10 +74,7 @@ double AdamW::clip_gradients(double limit) {
   for (const auto& slot : slots_)
     if (slot.parameter.grad().defined()) squares += sum_of_squares(slot.parameter.grad());
   const double norm = std::sqrt(squares);
-  if (!std::isfinite(norm))
-    throw Error(
-        "the gradient is not finite: training has diverged; lower the learning rate and go on with "
-        "--resume");
+  if (!std::isfinite(norm)) throw Diverged("the gradient is not finite");
   gradient_scale_ = norm > limit ? limit / norm : 1;
   return norm;
 }
@@ -124,6 +122,8 @@ void AdamW::load_state(const TensorMap& state, const std::string& where) {
     slot.first.copy_(take(slot.name + ".first"));
     slot.second.copy_(take(slot.name + ".second"));
   }
+  zero_gradients();
+  gradient_scale_ = 1;
 }
 
 }  // namespace tessera

@@ -19,12 +19,13 @@ class AdamW {
 
   void zero_gradients();
   /// Makes the next step use gradients scaled so that their norm is at most `limit`; returns their
-  /// norm. Throws Error if it is not finite.
+  /// norm. Throws Diverged if it is not finite.
   double clip_gradients(double limit);
   void step(double learning_rate);
 
   /// "<parameter>.first", "<parameter>.second" and "steps".
   TensorMap state() const;
+  /// Also forgets the gradients of a step that was not taken.
   void load_state(const TensorMap& state, const std::string& where);
 
  private:

@@ -14,20 +14,30 @@ nlohmann::json field_of(const nlohmann::json& json, const char* name, const fs::
   return json[name];
 }
 
+void write_config(const fs::path& folder, const ModelConfig& config) {
+  write_json(folder / "config.json", {{"format", kFormat},
+                                      {"kind", config.kind},
+                                      {"recipe", to_json(config.recipe)},
+                                      {"classes", config.class_names},
+                                      {"data", config.data},
+                                      {"made_by", config.made_by},
+                                      {"extra", config.extra}});
+}
+
 }  // namespace
 
 void write_model_folder(const fs::path& folder, const ModelConfig& config,
                         const TensorMap& weights) {
-  nlohmann::json json = {{"format", kFormat},
-                         {"kind", config.kind},
-                         {"recipe", to_json(config.recipe)},
-                         {"classes", config.class_names},
-                         {"data", config.data},
-                         {"made_by", config.made_by},
-                         {"extra", config.extra}};
-  write_json(folder / "config.json", json);
+  write_config(folder, config);
   write_tensors(folder / "model.safetensors", weights,
                 {{"format", kFormat}, {"kind", config.kind}, {"made_by", config.made_by.dump()}});
+}
+
+void write_model_folder(const fs::path& folder, const ModelConfig& config,
+                        const std::vector<TensorToWrite>& weights) {
+  write_config(folder, config);
+  stream_safetensors(folder / "model.safetensors", weights,
+                     {{"format", kFormat}, {"kind", config.kind}});
 }
 
 ModelConfig read_model_config(const fs::path& folder, const std::string& kind) {

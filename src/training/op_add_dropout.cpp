@@ -79,4 +79,13 @@ torch::Tensor drop_some(const torch::Tensor& x, double drop) {
   return drop > 0 ? torch::dropout(x, drop, true) : x;
 }
 
+torch::Tensor drop_samples(const torch::Tensor& x, double drop) {
+  if (drop == 0) return x;
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
+  shape[0] = x.size(0);
+  // Not in bf16, which would round 1 / (1 - drop).
+  const auto kept = torch::empty(shape, x.options().dtype(statistics_type(x))).bernoulli_(1 - drop);
+  return x * (kept / (1 - drop));
+}
+
 }  // namespace tessera

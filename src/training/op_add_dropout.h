@@ -12,4 +12,8 @@ torch::Tensor add_dropout(const torch::Tensor& x, const torch::Tensor& branch, d
 /// dropout(x) alone.
 torch::Tensor drop_some(const torch::Tensor& x, double drop);
 
+/// Whole samples x[i] of [B, ..] are zeroed with probability `drop`, the others grow by 1 / (1 -
+/// drop): stochastic depth (Huang et al., arXiv 1603.09382) when x is a residual branch.
+torch::Tensor drop_samples(const torch::Tensor& x, double drop);
+
 }  // namespace tessera

@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/random.h"
+#include "base/settings.h"
+#include "recipe/recipe.h"
 
 namespace tessera {
 namespace {
@@ -24,36 +26,36 @@ std::string difference(const nlohmann::json& now, const nlohmann::json& before) 
   return "";
 }
 
+// The settings of a checkpoint; those that did not exist yet when it was written had their default.
+nlohmann::json settings_in(const SafetensorsFile& checkpoint) {
+  auto settings = nlohmann::json::parse(checkpoint.metadata_at("settings"));
+  if (settings.is_object() && settings.contains("recipe"))
+    settings["recipe"] =
+        to_json(recipe_from_json(settings["recipe"], checkpoint.path().string() + ": settings"));
+  return settings;
+}
+
 class Loop {
  public:
   Loop(Trainer& trainer, const TrainingRun& run)
       : trainer_(trainer),
         run_(run),
         checkpoint_(run.folder / "training" / "checkpoint.safetensors"),
+        good_(run.folder / "training" / "good.safetensors"),
         metrics_(run.folder / "metrics.jsonl") {}
 
   nlohmann::json run() {
-    if (fs::exists(checkpoint_)) {
-      restore();
-    } else {
-      fs::create_directories(run_.folder / "training");
-      fs::remove(metrics_);
-    }
     start_ = Clock::now();
-    log_.open(metrics_, std::ios::app);
+    fs::exists(checkpoint_) ? restore() : begin();
     Progress progress(run_.stage, run_.steps, run_.quiet, "images", run_.items_per_step, step_);
-    Progress::Values values;
     while (step_ < run_.steps) {
       if (interrupted()) stop(progress);
-      const bool report =
-          (step_ + 1) % run_.log_every == 0 || step_ + 1 == run_.steps || step_ == 0;
-      torch::manual_seed(mix({run_.seed, static_cast<std::uint64_t>(step_)}));
-      auto reported = trainer_.step(step_, report);
-      ++step_;
-      if (report) values = reported, log("train", as_json(values));
-      if (step_ % run_.valid_every == 0 || step_ == run_.steps) validate();
-      if (step_ % run_.checkpoint_every == 0 || step_ == run_.steps) save();
-      progress.update(step_, values);
+      try {
+        step();
+      } catch (const Diverged& cause) {
+        roll_back(cause, progress);
+      }
+      progress.update(step_, values_);
     }
     progress.finish();
     if (valid_.empty()) validate();
@@ -66,6 +68,29 @@ class Loop {
     for (const auto& [name, value] : values) json[name] = value;
     return json;
   }
+
+  void begin() {
+    fs::create_directories(run_.folder / "training");
+    fs::remove(metrics_);
+    fs::remove(good_);
+    open_log();
+    if (trainer_.healthy()) write_checkpoint(good_);
+  }
+
+  void step() {
+    const bool report = (step_ + 1) % run_.log_every == 0 || step_ + 1 == run_.steps || step_ == 0;
+    torch::manual_seed(mix({run_.seed, static_cast<std::uint64_t>(step_)}));
+    auto reported = trainer_.step(step_, report);
+    ++step_;
+    if (report) values_ = reported, log("train", as_json(values_));
+    if (step_ % run_.valid_every == 0 || step_ == run_.steps) validate();
+    if (!is_scheduled()) return;
+    save();
+    if (trainer_.healthy()) keep_as_good();
+  }
+
+  // The roll-back points are the same whether or not a run was interrupted in between.
+  bool is_scheduled() const { return step_ % run_.checkpoint_every == 0 || step_ == run_.steps; }
 
   double seconds() const {
     return seconds_before_ + std::chrono::duration<double>(Clock::now() - start_).count();
@@ -84,12 +109,41 @@ class Loop {
 
   void save() {
     trainer_.write_model(run_.folder);
-    write_tensors(checkpoint_, trainer_.state(),
+    write_checkpoint(checkpoint_);
+  }
+
+  void write_checkpoint(const fs::path& path) {
+    write_tensors(path, trainer_.state(),
                   {{"step", std::to_string(step_)},
                    {"seconds", std::to_string(seconds())},
                    {"seed", std::to_string(run_.seed)},
                    {"valid", valid_.dump()},
                    {"settings", run_.settings.dump()}});
+  }
+
+  // The checkpoint under a second name, which stays when the first gets the next one: a link, or a
+  // copy where the file system has no links.
+  void keep_as_good() {
+    const fs::path fresh = good_.string() + ".new";
+    std::error_code no_link;
+    fs::remove(fresh);
+    fs::create_hard_link(checkpoint_, fresh, no_link);
+    if (no_link) fs::copy_file(checkpoint_, fresh);
+    fs::rename(fresh, good_);
+    fs::remove(fresh);  // still there if both names were the same file's already
+  }
+
+  void roll_back(const Diverged& cause, Progress& progress) {
+    if (!fs::exists(good_))
+      throw Error(std::string(cause.what()) + "; lower the learning rate and go on with --resume");
+    const auto from = step_;
+    load(SafetensorsFile::open(good_), good_);
+    const auto lowered = trainer_.recover(cause, from);
+    save();
+    keep_as_good();
+    log("roll_back", {{"from", from}, {"cause", cause.what()}, {"lowered", lowered}});
+    progress.note("step " + std::to_string(from) + ": " + cause.what() + "; back to step " +
+                  std::to_string(step_) + ", " + lowered);
   }
 
   void stop(Progress& progress) {
@@ -105,21 +159,33 @@ class Loop {
           " already holds a training run: add --resume to go on with it, or name another --out");
     const auto file = SafetensorsFile::open(checkpoint_);
     try {
-      const auto before = nlohmann::json::parse(file.metadata_at("settings"));
-      if (const auto what = difference(run_.settings, before); !what.empty())
+      if (const auto what = difference(run_.settings, settings_in(file)); !what.empty())
         throw Error(run_.folder.string() + " was trained with other settings: " + what);
       if (file.metadata_at("seed") != std::to_string(run_.seed))
         throw Error(run_.folder.string() + " was trained with --seed " + file.metadata_at("seed"));
-      step_ = std::stoll(file.metadata_at("step"));
-      seconds_before_ = std::stod(file.metadata_at("seconds"));
-      valid_ = nlohmann::json::parse(file.metadata_at("valid"));
     } catch (const nlohmann::json::exception&) {
       throw FileError(checkpoint_, "metadata is not JSON");
-    } catch (const std::logic_error&) {
-      throw FileError(checkpoint_, "metadata 'step' or 'seconds' is not a number");
     }
-    trainer_.load_state(read_tensors(file), checkpoint_.string());
+    seconds_before_ = load(file, checkpoint_);
+    // What was under way when the run was killed.
+    if (is_scheduled() && trainer_.healthy()) keep_as_good();
+  }
+
+  // Goes on from a checkpoint; returns the seconds that led to it.
+  double load(const SafetensorsFile& file, const fs::path& path) {
+    double seconds = 0;
+    try {
+      step_ = std::stoll(file.metadata_at("step"));
+      seconds = std::stod(file.metadata_at("seconds"));
+      valid_ = nlohmann::json::parse(file.metadata_at("valid"));
+    } catch (const nlohmann::json::exception&) {
+      throw FileError(path, "metadata is not JSON");
+    } catch (const std::logic_error&) {
+      throw FileError(path, "metadata 'step' or 'seconds' is not a number");
+    }
+    trainer_.load_state(read_tensors(file), path.string());
     forget_later_metrics();
+    return seconds;
   }
 
   // Lines written after the checkpoint describe steps that will be taken again.
@@ -131,15 +197,22 @@ class Loop {
       if (json.is_object() && json.value("step", step_ + 1) <= step_) kept += line + "\n";
     }
     write_file(metrics_, kept);
+    open_log();
+  }
+
+  void open_log() {
+    log_.close();
+    log_.open(metrics_, std::ios::app);
   }
 
   Trainer& trainer_;
   const TrainingRun& run_;
-  fs::path checkpoint_, metrics_;
+  fs::path checkpoint_, good_, metrics_;
   std::ofstream log_;
   std::int64_t step_ = 0;
   double seconds_before_ = 0;
   nlohmann::json valid_ = nlohmann::json::object();
+  Progress::Values values_;  // last reported
   Clock::time_point start_;
 };
 

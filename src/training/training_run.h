@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "base/progress.h"
+#include "training/diverged.h"
 #include "training/weights.h"
 
 namespace tessera {
@@ -14,7 +15,7 @@ class Trainer {
  public:
   virtual ~Trainer() = default;
   /// One optimizer step. Returns every loss term by name when `report` is set (reading them costs a
-  /// little).
+  /// little). Throws Diverged when training has gone wrong.
   virtual Progress::Values step(std::int64_t step, bool report) = 0;
   /// Measurements on held-out data, as a JSON object; empty when there is none.
   virtual nlohmann::json validate() = 0;
@@ -23,6 +24,13 @@ class Trainer {
   virtual void load_state(const TensorMap& state, const std::string& where) = 0;
   /// Writes config.json and model.safetensors.
   virtual void write_model(const fs::path& folder) const = 0;
+
+  /// Whether the present state is one to come back to, should a later step throw Diverged. False,
+  /// the default, is a trainer that knows no remedy.
+  virtual bool healthy() const { return false; }
+  /// Called after the loop has gone back to a good state because step `step` threw `cause`: lowers
+  /// what brought it about, in the state, and says what. Throws Error when it gives up.
+  virtual std::string recover(const Diverged& cause, std::int64_t) { throw cause; }
 };
 
 struct TrainingRun {
@@ -38,8 +46,10 @@ struct TrainingRun {
 };
 
 /// Runs until `steps`, logging, validating and checkpointing; Ctrl-C writes a checkpoint and throws
-/// Interrupted. Returns {"steps", "seconds", "valid": last validation}. Throws Error when the
-/// folder holds another run.
+/// Interrupted. When a step throws Diverged, it goes back to training/good.safetensors, the last
+/// checkpoint (or beginning) at which the trainer was healthy, and on from there with what
+/// Trainer::recover lowered. Returns {"steps", "seconds", "valid": last validation}. Throws Error
+/// when the folder holds another run, or when training has diverged and there is no remedy.
 nlohmann::json run_training(Trainer& trainer, const TrainingRun& run);
 
 }  // namespace tessera
