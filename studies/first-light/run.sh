@@ -6,9 +6,12 @@
 #   studies/first-light/run.sh cifar10-search DIR         the same for CIFAR-10; DIR holds train-*.tar and test-*.tar,
 #   studies/first-light/run.sh cifar10 DIR                tars of class folders
 #
+# "small-plain<plain: ..." is an arm that takes the tokenizer and the tokens of another.
+#
 # One arm of one seed is one process of one thread, as many at a time as there are cores (WORKERS): for models this small
 # that is half as fast again as one process of all threads. Runs are in runs/first-light/PART/ARM-SEED; stopped and
-# started again, they go on where they were. What was measured is copied to studies/first-light/results/PART.
+# started again, they go on where they were. What was measured is copied to studies/first-light/results/PART; an arm whose
+# result is there is not run again, so that several machines can share the work.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 program=${TESSERA:-$root/build/release/tessera}
@@ -16,15 +19,16 @@ here=studies/first-light
 cd "$root"
 
 part=${1:?"usage: run.sh fashion-mnist-search | fashion-mnist | cifar10-search DIR | cifar10 DIR"}
-name=${part%-search}
-case $name in
+set=${part%-search}
+case $set in
   fashion-mnist) data=(--data fashion-mnist --held-out fashion-mnist-test) ;;
   cifar10)
     dir=${2:?"run.sh $part DIR: DIR holds train-*.tar and test-*.tar"}
     data=(--data "$dir/train-*.tar" --held-out "$dir/test-*.tar") ;;
-  *) echo "run.sh: '$name' is neither fashion-mnist nor cifar10" >&2; exit 2 ;;
+  *) echo "run.sh: '$set' is neither fashion-mnist nor cifar10" >&2; exit 2 ;;
 esac
 
+small="generator.layers=2 generator.dim=64 generator.heads=2"  # a generator of a tenth of the parameters
 finish="tokenizer_training.decoder_only_fraction=0.3"
 if [[ $part == *-search ]]; then
   seeds=${SEEDS:-7}
@@ -40,6 +44,12 @@ if [[ $part == *-search ]]; then
     "literal-4: regularizer.weight=4 regularizer.input=continuous regularizer.variance_normalised=false"
     "continuous-0.1: regularizer.weight=0.1 regularizer.input=continuous"
     "detached-0.1: regularizer.weight=0.1 regularizer.detach_target=true"
+    "small-plain<plain: regularizer.weight=0 $small"
+    "small-crt-0.03<crt-0.03: regularizer.weight=0.03 $small"
+    "small-crt-0.1<crt-0.1: regularizer.weight=0.1 $small"
+    "small-plain-finish<plain-finish: regularizer.weight=0 $finish $small"
+    "small-crt-0.1-finish<crt-0.1-finish: regularizer.weight=0.1 $finish $small"
+    "small-crt-0.3-finish<crt-0.3-finish: regularizer.weight=0.3 $finish $small"
   )
 else
   seeds=${SEEDS:-1 2 3}
@@ -49,19 +59,41 @@ else
     "crt:"
     "plain-256: regularizer.weight=0 tokenizer.codebook_size=256"
     "plain-128: regularizer.weight=0 tokenizer.codebook_size=128"
+    "small-plain<plain: regularizer.weight=0 $small"
+    "small-crt<crt: $small"
+    "small-plain-256<plain-256: regularizer.weight=0 tokenizer.codebook_size=256 $small"
+    "small-plain-128<plain-128: regularizer.weight=0 tokenizer.codebook_size=128 $small"
   )
 fi
 
+# Gives an arm the tokenizer and the tokens of another, once they are made there. Where that arm was run on another
+# machine there is nothing to take, and the same tokenizer is trained again.
+take_tokenizer() {
+  local from=$1 result=$2 to=$3
+  until [[ -e $from/stages/encode-held-out.json ]]; do
+    [[ ! -e $result ]] || return 0
+    sleep 5
+  done
+  mkdir -p "$to/stages"
+  cp -r "$from"/{tokenizer,train.safetensors,valid.safetensors,held-out.safetensors} "$to"
+  cp "$from"/stages/{tokenizer,encode-train,encode-valid,encode-held-out}.json "$to/stages"
+}
+
 # The feature networks are trained once and kept, so that numbers of all runs can be compared.
 run_arm() {
-  local seed=$1 arm=$2
-  local out=runs/first-light/$part/${arm%%:*}-$seed
-  mkdir -p "$out" "$here/results/$part"
-  "$program" demo --quiet --threads 1 --recipe "recipes/$name.toml" "${data[@]}" --seed "$seed" --arm "$arm" \
-    --features "$here/features/$name" --out "$out" --guidance 1 1.25 1.5 2 3 > "$out/log" 2>&1 ||
-    { echo "failed: $out/log" >&2; return 1; }
-  cp "$out/results.json" "$here/results/$part/${arm%%:*}-$seed.json"
-  echo "$(date +%T) done: $part ${arm%%:*}, seed $seed"
+  local seed=$1 arm=$2 name=${2%%:*} runs=runs/first-light/$part
+  local base=${name#*<}
+  name=${name%%<*}
+  local out=$runs/$name-$seed results=$here/results/$part
+  [[ ! -e $results/$name-$seed.json ]] || return 0
+  mkdir -p "$out" "$results"
+  [[ $base == "$name" || -e $out/$name/stages/tokenizer.json ]] ||
+    take_tokenizer "$runs/$base-$seed/$base" "$results/$base-$seed.json" "$out/$name"
+  "$program" demo --quiet --threads 1 --recipe "recipes/$set.toml" "${data[@]}" --seed "$seed" \
+    --arm "$name:${arm#*:}" --features "$here/features/$set" --out "$out" --guidance 1 1.25 1.5 2 3 \
+    > "$out/log" 2>&1 || { echo "failed: $out/log" >&2; return 1; }
+  cp "$out/results.json" "$results/$name-$seed.json"
+  echo "$(date +%T) done: $part $name, seed $seed"
 }
 
 workers=${WORKERS:-$(nproc)}
@@ -70,7 +102,7 @@ for seed in $seeds; do
     while (($(jobs -rp | wc -l) >= workers)); do wait -n; done
     run_arm "$seed" "$arm" &
     # The first process trains the feature networks; nobody else may.
-    until [[ -e $here/features/$name/stages/metric.json ]]; do sleep 1; jobs -rp | grep -q . || exit 1; done
+    until [[ -e $here/features/$set/stages/metric.json ]]; do sleep 1; jobs -rp | grep -q . || exit 1; done
   done
 done
 while jobs -rp | grep -q .; do wait -n; done
