@@ -29,10 +29,12 @@ case $set in
 esac
 
 small="generator.layers=2 generator.dim=64 generator.heads=2"  # a generator of a tenth of the parameters
+guidance="1 1.25 1.5 2 3 4"
 finish="tokenizer_training.decoder_only_fraction=0.3"
 if [[ $part == *-search ]]; then
   seeds=${SEEDS:-7}
   data+=(--search --samples 5000)
+  guidance="1 1.25 1.5 2 3"
   arms=(
     "plain: regularizer.weight=0"
     "crt-0.1: regularizer.weight=0.1"
@@ -40,16 +42,16 @@ if [[ $part == *-search ]]; then
     "plain-finish: regularizer.weight=0 $finish"
     "crt-0.1-finish: regularizer.weight=0.1 $finish"
     "crt-0.3-finish: regularizer.weight=0.3 $finish"
-    "literal-1: regularizer.weight=1 regularizer.input=continuous regularizer.variance_normalised=false"
-    "literal-4: regularizer.weight=4 regularizer.input=continuous regularizer.variance_normalised=false"
-    "continuous-0.1: regularizer.weight=0.1 regularizer.input=continuous"
-    "detached-0.1: regularizer.weight=0.1 regularizer.detach_target=true"
     "small-plain<plain: regularizer.weight=0 $small"
     "small-crt-0.03<crt-0.03: regularizer.weight=0.03 $small"
     "small-crt-0.1<crt-0.1: regularizer.weight=0.1 $small"
     "small-plain-finish<plain-finish: regularizer.weight=0 $finish $small"
     "small-crt-0.1-finish<crt-0.1-finish: regularizer.weight=0.1 $finish $small"
     "small-crt-0.3-finish<crt-0.3-finish: regularizer.weight=0.3 $finish $small"
+    "literal-1: regularizer.weight=1 regularizer.input=continuous regularizer.variance_normalised=false"
+    "literal-4: regularizer.weight=4 regularizer.input=continuous regularizer.variance_normalised=false"
+    "continuous-0.1: regularizer.weight=0.1 regularizer.input=continuous"
+    "detached-0.1: regularizer.weight=0.1 regularizer.detach_target=true"
   )
 else
   seeds=${SEEDS:-1 2 3}
@@ -90,7 +92,7 @@ run_arm() {
   [[ $base == "$name" || -e $out/$name/stages/tokenizer.json ]] ||
     take_tokenizer "$runs/$base-$seed/$base" "$results/$base-$seed.json" "$out/$name"
   "$program" demo --quiet --threads 1 --recipe "recipes/$set.toml" "${data[@]}" --seed "$seed" \
-    --arm "$name:${arm#*:}" --features "$here/features/$set" --out "$out" --guidance 1 1.25 1.5 2 3 \
+    --arm "$name:${arm#*:}" --features "$here/features/$set" --out "$out" --guidance $guidance \
     > "$out/log" 2>&1 || { echo "failed: $out/log" >&2; return 1; }
   cp "$out/results.json" "$results/$name-$seed.json"
   echo "$(date +%T) done: $part $name, seed $seed"
