@@ -5,9 +5,9 @@
 #include "base/progress.h"
 #include "base/version.h"
 #include "formats/npy.h"
-#include "generator/classes.h"
 #include "generator/generator.h"
 #include "generator/likelihood.h"
+#include "models/classes.h"
 #include "tokens/npy_codes.h"
 #include "training/device.h"
 

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "generator/shape.h"
+#include "models/generator_shape.h"
 
 namespace tessera {
 

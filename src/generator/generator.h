@@ -1,6 +1,7 @@
 #pragma once
 
 #include "generator/model.h"
+#include "models/generator_folder.h"
 #include "training/model_folder.h"
 
 namespace tessera {
@@ -35,12 +36,5 @@ class Generator {
   torch::Device device_;
   bool bf16_;
 };
-
-/// The shape that config.json of a generator's folder says. Throws FileError.
-GeneratorShape shape_of(const ModelConfig& config, const fs::path& folder);
-
-/// Throws FileError unless the tokens in `path` are of the `expected` tokenizer.
-void require_same_tokenizer(const std::string& found, const std::string& expected,
-                            const fs::path& path);
 
 }  // namespace tessera

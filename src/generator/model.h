@@ -3,7 +3,7 @@
 #include <torch/torch.h>
 
 #include "generator/kv_cache.h"
-#include "generator/shape.h"
+#include "models/generator_shape.h"
 
 namespace tessera {
 

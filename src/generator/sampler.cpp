@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/random.h"
-#include "generator/pick_token.h"
+#include "models/pick_token.h"
 #include "recipe/guidance.h"
 #include "training/device.h"
 

@@ -6,7 +6,7 @@
 #include <numbers>
 
 #include "base/error.h"
-#include "generator/classes.h"
+#include "models/classes.h"
 
 namespace tessera {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "generator/shape.h"
 #include "import/foreign_weights.h"
+#include "models/generator_shape.h"
 
 namespace tessera {
 

@@ -1,4 +1,4 @@
-#include "generator/pick_token.h"
+#include "models/pick_token.h"
 
 #include <algorithm>
 #include <cmath>

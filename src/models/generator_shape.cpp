@@ -1,4 +1,4 @@
-#include "generator/shape.h"
+#include "models/generator_shape.h"
 
 #include <array>
 

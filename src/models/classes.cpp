@@ -1,4 +1,4 @@
-#include "generator/classes.h"
+#include "models/classes.h"
 
 #include <algorithm>
 #include <charconv>
