@@ -7,6 +7,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/attention.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 
 #include "kernels/attention_layout.h"
@@ -58,13 +59,23 @@ HWY_INLINE Vector value(const T* values, std::size_t row, std::size_t position,
     return widen<kOdd>(values + (position + kOdd) * row + channel);
 }
 
+// Asks for the memory of numbers that will be read soon: a head's values while its keys are read,
+// and then the keys of the head that may follow in memory. A head is so small that it is over
+// before the processor sees where it reads; only float32 ones are large enough.
+template <typename T>
+HWY_INLINE void fetch(const T* from, std::size_t count) {
+  if constexpr (sizeof(T) < sizeof(float))
+    for (std::size_t line = 0; line < count; line += 64 / sizeof(T)) hwy::Prefetch(from + line);
+}
+
 // Scores of kVectors vectors of positions from `first`, with two chains of sums each.
 template <std::size_t kVectors, typename T>
 HWY_INLINE void score(std::size_t head_size, const T* keys, const float* query, float scale,
-                      std::size_t first, float* scores) {
+                      std::size_t first, const T* soon, float* scores) {
   const Wide d;
   const std::size_t lanes = hn::Lanes(d);
   Vector even[kVectors], odd[kVectors];
+  const std::size_t step = 2 * lanes;  // numbers of a vector of positions and a pair of channels
   const T* block[kVectors];
   std::size_t lane[kVectors];
   for (std::size_t v = 0; v < kVectors; ++v) {
@@ -78,6 +89,7 @@ HWY_INLINE void score(std::size_t head_size, const T* keys, const float* query, 
     for (std::size_t v = 0; v < kVectors; ++v) {
       even[v] = hn::MulAdd(q0, key<false>(block[v], channel, lane[v]), even[v]);
       odd[v] = hn::MulAdd(q1, key<true>(block[v], channel, lane[v]), odd[v]);
+      fetch(soon + (channel / 2 * kVectors + v) * step, step);
     }
   }
   for (std::size_t v = 0; v < kVectors; ++v)
@@ -86,12 +98,13 @@ HWY_INLINE void score(std::size_t head_size, const T* keys, const float* query, 
 
 template <typename T>
 void score_all(std::size_t head_size, const T* keys, const float* query, float scale,
-               std::size_t length, float* scores) {
+               std::size_t length, const T* values, std::size_t row, float* scores) {
   const std::size_t lanes = hn::Lanes(Wide());
   std::size_t first = 0;
   for (; first + 3 * lanes < length; first += 4 * lanes)
-    score<4>(head_size, keys, query, scale, first, scores);
-  for (; first < length; first += lanes) score<1>(head_size, keys, query, scale, first, scores);
+    score<4>(head_size, keys, query, scale, first, values + first * row, scores);
+  for (; first < length; first += lanes)
+    score<1>(head_size, keys, query, scale, first, values + first * row, scores);
 }
 
 HWY_INLINE void multiply(std::size_t count, const float* by, float* numbers) {
@@ -124,13 +137,14 @@ HWY_INLINE float exponentiate(std::size_t length, float* scores) {
 template <std::size_t kVectors, typename T>
 HWY_INLINE void mix(const AttentionLayout& layout, const T* values, const float* shares,
                     std::size_t length, float factor, std::size_t channel, std::size_t count,
-                    float* out) {
+                    const T* next, float* out) {
   const Wide d;
   const std::size_t lanes = hn::Lanes(d);
   Vector even[kVectors], odd[kVectors];
   for (std::size_t v = 0; v < kVectors; ++v) even[v] = odd[v] = hn::Zero(d);
   std::size_t position = 0;
   for (; position + 2 <= length; position += 2) {
+    if (channel == 0) fetch(next + position * count, 2 * count);
     const auto s0 = hn::Set(d, shares[position]), s1 = hn::Set(d, shares[position + 1]);
     for (std::size_t v = 0; v < kVectors; ++v) {
       const std::size_t at = channel + v * lanes;
@@ -151,17 +165,17 @@ HWY_INLINE void mix(const AttentionLayout& layout, const T* values, const float*
 
 template <typename T>
 void mix_all(const AttentionLayout& layout, std::size_t head_size, const T* values,
-             const float* shares, std::size_t length, float factor, float* out) {
+             const float* shares, std::size_t length, float factor, const T* next, float* out) {
   const std::size_t lanes = hn::Lanes(Wide());
   std::size_t channel = 0;
   for (; channel + 3 * lanes < head_size; channel += 4 * lanes)
-    mix<4>(layout, values, shares, length, factor, channel, head_size - channel, out);
+    mix<4>(layout, values, shares, length, factor, channel, head_size - channel, next, out);
   if (channel + lanes < head_size) {
-    mix<2>(layout, values, shares, length, factor, channel, head_size - channel, out);
+    mix<2>(layout, values, shares, length, factor, channel, head_size - channel, next, out);
     channel += 2 * lanes;
   }
   if (channel < head_size)
-    mix<1>(layout, values, shares, length, factor, channel, head_size - channel, out);
+    mix<1>(layout, values, shares, length, factor, channel, head_size - channel, next, out);
 }
 
 template <typename T>
@@ -170,13 +184,14 @@ void attend_to(const HeadCache& shape, const std::byte* cache, std::size_t lengt
   const AttentionLayout layout = layout_of(shape);
   const auto* keys = reinterpret_cast<const T*>(cache);
   const auto* values = reinterpret_cast<const T*>(cache + layout.values);
-  score_all(shape.head_size, keys, query, scale, length, scores);
+  score_all(shape.head_size, keys, query, scale, length, values, layout.row, scores);
   if constexpr (sizeof(T) == 1)
     multiply(length, reinterpret_cast<const float*>(cache + layout.key_scales), scores);
   const float sum = exponentiate(length, scores);
   if constexpr (sizeof(T) == 1)
     multiply(length, reinterpret_cast<const float*>(cache + layout.value_scales), scores);
-  mix_all(layout, shape.head_size, values, scores, length, 1 / sum, out);
+  mix_all(layout, shape.head_size, values, scores, length, 1 / sum,
+          reinterpret_cast<const T*>(cache + layout.end), out);
 }
 
 void attend_float(const HeadCache& shape, const std::byte* cache, std::size_t length, float scale,

@@ -15,24 +15,24 @@ void put(std::byte* to, std::size_t index, T number) {
   std::memcpy(to + index * sizeof(T), &number, sizeof(T));
 }
 
-// Calls put_key(index, channel) and put_value(index, channel) for where `position` is held; the
-// channels of a value beyond head_size are the zeros that fill its row.
-template <typename PutKey, typename PutValue>
+// Calls put_key(index, channel) and put_value(index, channel) for where `position` is held, in
+// pairs of kPair channels or positions; the channels of a value beyond head_size are the zeros that
+// fill its row.
+template <std::size_t kPair, typename PutKey, typename PutValue>
 void for_each_place(const HeadCache& shape, std::size_t row, std::size_t position,
                     const PutKey& put_key, const PutValue& put_value) {
-  const std::size_t pair = shape.type == CacheType::bf16 ? 2 : 1;
   const std::size_t block = position / kKeyBlock * kKeyBlock * shape.head_size;
   for (std::size_t channel = 0; channel < shape.head_size; ++channel)
-    put_key(block + (channel / pair * kKeyBlock + position % kKeyBlock) * pair + channel % pair,
+    put_key(block + (channel / kPair * kKeyBlock + position % kKeyBlock) * kPair + channel % kPair,
             channel);
   for (std::size_t channel = 0; channel < row; ++channel)
-    put_value((position / pair * row + channel) * pair + position % pair, channel);
+    put_value((position / kPair * row + channel) * kPair + position % kPair, channel);
 }
 
 template <typename T>
 void append(const HeadCache& shape, const AttentionLayout& layout, std::size_t position,
             const float* key, const float* value, std::byte* cache) {
-  for_each_place(
+  for_each_place<sizeof(T) == sizeof(Bf16) ? 2 : 1>(
       shape, layout.row, position,
       [&](std::size_t at, std::size_t channel) { put(cache, at, from_float<T>(key[channel])); },
       [&](std::size_t at, std::size_t channel) {
@@ -63,7 +63,7 @@ void append_int8(const HeadCache& shape, const AttentionLayout& layout, std::siz
   const float value_inverse = value_scale > 0 ? 1 / value_scale : 0;
   put(cache + layout.key_scales, position, key_scale);
   put(cache + layout.value_scales, position, value_scale);
-  for_each_place(
+  for_each_place<1>(
       shape, layout.row, position,
       [&](std::size_t at, std::size_t channel) {
         put(cache, at, round(key[channel] * key_inverse));
