@@ -103,8 +103,11 @@ struct Models {
 
 void multiply(ThreadPool& pool, const PackedMatrix& matrix, std::size_t rows,
               const std::byte* prepared, float* out) {
-  pool.for_each(matrix.panels(), [&](std::size_t panel, int) {
-    kernels::multiply_panel(matrix, panel, rows, prepared, out, matrix.outputs);
+  const std::size_t run = kernels::panels_a_task(matrix, rows, pool.threads());
+  const std::size_t panels = matrix.panels();
+  pool.for_each((panels + run - 1) / run, [&](std::size_t task, int) {
+    for (std::size_t panel = task * run; panel < std::min(panels, (task + 1) * run); ++panel)
+      kernels::multiply_panel(matrix, panel, rows, prepared, out, matrix.outputs);
   });
 }
 

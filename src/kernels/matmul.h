@@ -39,5 +39,9 @@ void prepare_row(WeightType type, std::size_t inputs, const float* x, std::byte*
 /// result is the same in any company. `prepared` holds rows of prepared_bytes each.
 void multiply_panel(const PackedMatrix& matrix, std::size_t panel, std::size_t rows,
                     const std::byte* prepared, float* out, std::size_t stride);
+/// How many panels, one after another, a task should take when `threads` share a product of so many
+/// rows: with few rows a panel is read so soon that the processor's prefetching needs longer runs
+/// (bench/matmul.cpp), with many rows single panels keep the threads equally busy.
+std::size_t panels_a_task(const PackedMatrix& matrix, std::size_t rows, std::size_t threads);
 
 }  // namespace tessera::kernels
