@@ -1,7 +1,10 @@
-// How fast are products with packed weights? Those of a decoding step of generator B, for every weight type and number
-// of rows, beside what the machine can read and multiply at most. Prints JSON.
+// How fast are products with packed weights? Those of a decoding step of generator B, for every
+// weight type and number of rows, beside what the machine can read and multiply at most. Prints
+// JSON.
 //
 //   build/release/bench_matmul [THREADS] [WEIGHTS] [ROWS]
+#include "kernels/matmul.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -17,7 +20,6 @@
 #include "base/thread_pool.h"
 #include "kernels/instruction_set.h"
 #include "kernels/machine_limits.h"
-#include "kernels/matmul.h"
 
 namespace tessera {
 namespace {
@@ -69,8 +71,8 @@ std::vector<float> random_numbers(std::size_t count) {
   return numbers;
 }
 
-// The matrices of decoding steps, one model after the other. A panel's numbers are the same in each matrix, but not its
-// memory.
+// The matrices of decoding steps, one model after the other. A panel's numbers are the same in each
+// matrix, but not its memory.
 struct Models {
   explicit Models(WeightType type) : memory(kLeastBytes * 3) {
     std::size_t used = 0;
@@ -92,8 +94,8 @@ struct Models {
       std::memcpy(memory.data() + used + panel * bytes, matrix.bytes, bytes);
     used += matrix.panels() * bytes;
     models.back().push_back(matrix);
-    weights_a_model = models.size() == 1 ? weights_a_model + shape.inputs * shape.outputs
-                                         : weights_a_model;
+    weights_a_model =
+        models.size() == 1 ? weights_a_model + shape.inputs * shape.outputs : weights_a_model;
   }
 
   Memory memory;
@@ -103,7 +105,7 @@ struct Models {
 
 void multiply(ThreadPool& pool, const PackedMatrix& matrix, std::size_t rows,
               const std::byte* prepared, float* out) {
-  const std::size_t run = kernels::panels_a_task(matrix, rows, pool.threads());
+  const std::size_t run = kernels::panels_a_task(matrix, pool.threads());
   const std::size_t panels = matrix.panels();
   pool.for_each((panels + run - 1) / run, [&](std::size_t task, int) {
     for (std::size_t panel = task * run; panel < std::min(panels, (task + 1) * run); ++panel)
@@ -113,11 +115,11 @@ void multiply(ThreadPool& pool, const PackedMatrix& matrix, std::size_t rows,
 
 // One row of the first matrix against double precision.
 void check(ThreadPool& pool, const PackedMatrix& matrix, const std::vector<float>& x,
-           const std::byte* prepared, std::vector<float>& out) {
+           const std::byte* prepared, float* out) {
   std::vector<float> weights(matrix.outputs * matrix.inputs);
   for (std::size_t panel = 0; panel < matrix.panels(); ++panel)
     kernels::unpack_panel(matrix, panel, weights.data());
-  multiply(pool, matrix, 1, prepared, out.data());
+  multiply(pool, matrix, 1, prepared, out);
   for (std::size_t n = 0; n < matrix.outputs; ++n) {
     double exact = 0, squares = 0;
     for (std::size_t k = 0; k < matrix.inputs; ++k) {
@@ -137,10 +139,10 @@ double read_bytes_per_second(ThreadPool& pool, const Models& models) {
   double best = 1e9;
   for (int run = 0; run < 8; ++run)
     best = std::min(best, seconds_of([&] {
-             pool.for_each(parts, [&](std::size_t at, int) {
-               kernels::read_memory(models.memory.data() + at * part, part);
-             });
-           }));
+                      pool.for_each(parts, [&](std::size_t at, int) {
+                        kernels::read_memory(models.memory.data() + at * part, part);
+                      });
+                    }));
   return static_cast<double>(part * parts) / best;
 }
 
@@ -164,7 +166,8 @@ double peak_flops_per_second(ThreadPool& pool, WeightType type) {
 nlohmann::json measure(ThreadPool& pool, const Models& models, std::size_t rows,
                        const std::vector<float>& x, nlohmann::json limits) {
   const WeightType type = models.models[0][0].type;
-  std::vector<float> out(kMostRows * kHead.outputs);
+  const Memory results(kMostRows * kHead.outputs * sizeof(float));
+  auto* out = reinterpret_cast<float*>(results.data());
   Memory prepared(kMostRows * kernels::prepared_bytes(WeightType::float32, kMostInputs));
   const auto prepare = [&](std::size_t inputs) {
     const std::size_t bytes = kernels::prepared_bytes(type, inputs);
@@ -183,8 +186,7 @@ nlohmann::json measure(ThreadPool& pool, const Models& models, std::size_t rows,
     times.push_back(seconds_of([&] {
       for (const PackedMatrix& matrix : models.models[run % models.models.size()]) {
         prepare(matrix.inputs);
-        products +=
-            seconds_of([&] { multiply(pool, matrix, rows, prepared.data(), out.data()); });
+        products += seconds_of([&] { multiply(pool, matrix, rows, prepared.data(), out); });
       }
     }));
     best_products = std::min(best_products, products);
@@ -200,8 +202,7 @@ nlohmann::json measure(ThreadPool& pool, const Models& models, std::size_t rows,
   result["flops_per_second"] = flops / best_products;
   result["share_of_reading"] = result["weight_bytes_per_second"].get<double>() /
                                limits["read_bytes_per_second"].get<double>();
-  result["share_of_peak"] =
-      flops / best_products / limits["peak_flops_per_second"].get<double>();
+  result["share_of_peak"] = flops / best_products / limits["peak_flops_per_second"].get<double>();
   return result;
 }
 
