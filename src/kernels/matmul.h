@@ -39,8 +39,13 @@ void prepare_row(WeightType type, std::size_t inputs, const float* x, std::byte*
 
 /// out[r * stride + n] = sum_k x[r, k] * weight[n, k] for the outputs n of panel `panel`, r < rows.
 /// The order in which an output is summed depends on nothing but the instruction set, so a row's
-/// result is the same in any company. `prepared` holds rows of prepared_bytes each.
+/// result is the same in any company. `prepared` holds rows of prepared_bytes each. Fastest where
+/// `out` is 64-byte aligned and `stride` a multiple of 16.
 void multiply_panel(const PackedMatrix& matrix, std::size_t panel, std::size_t rows,
                     const std::byte* prepared, float* out, std::size_t stride);
+/// How many panels, one after another, a task should take when `threads` share a product: long
+/// runs, as the processor's prefetching needs them, but enough tasks to keep all threads busy
+/// (bench/matmul.cpp).
+std::size_t panels_a_task(const PackedMatrix& matrix, std::size_t threads);
 
 }  // namespace tessera::kernels

@@ -13,23 +13,27 @@ namespace {
 
 constexpr int kVectors = 4;  // of 16 outputs in a panel
 
-TESSERA_INLINE __m512i pair(const std::byte* x) {
-  return _mm512_set1_epi32(*reinterpret_cast<const int __attribute__((may_alias, aligned(1)))*>(x));
-}
-TESSERA_INLINE float scale_of(const std::byte* x) {
-  return *reinterpret_cast<const float __attribute__((may_alias, aligned(1)))*>(x);
+TESSERA_INLINE __m512i broadcast(const std::byte* four_bytes) {
+  int value;
+  __builtin_memcpy(&value, four_bytes, sizeof(value));
+  return _mm512_set1_epi32(value);
 }
 
-template <int kRows>
-TESSERA_INLINE void store_sums(const PanelProduct& p, std::size_t row,
-                               const __m512 (&sums)[kRows][kVectors]) {
-  for (int v = 0; v < kVectors; ++v) {
-    const std::size_t first = 16 * static_cast<std::size_t>(v);
-    const std::size_t left = p.columns > first ? p.columns - first : 0;
-    const auto mask = static_cast<__mmask16>(left >= 16 ? 0xffffu : (1u << left) - 1);
+TESSERA_INLINE __m512 load_bf16(const std::byte* from) {
+  const __m256i half = _mm256_load_si256(reinterpret_cast<const __m256i*>(from));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+}
+
+// Only the outputs that exist, from vector `first` of the panel on.
+template <int kRows, int kPart>
+TESSERA_INLINE void store_sums(const PanelProduct& p, std::size_t row, int first,
+                               const __m512 (&sums)[kRows][kPart]) {
+  for (int v = 0; v < kPart; ++v) {
+    const int at = 16 * (first + v), left = static_cast<int>(p.columns) - at;
+    const auto mask =
+        static_cast<__mmask16>(left >= 16 ? 0xffff : (1 << (left > 0 ? left : 0)) - 1);
     for (int r = 0; r < kRows; ++r)
-      _mm512_mask_storeu_ps(p.out + (row + static_cast<std::size_t>(r)) * p.stride + first, mask,
-                            sums[r][v]);
+      _mm512_mask_storeu_ps(p.out + (row + r) * p.stride + at, mask, sums[r][v]);
   }
 }
 
@@ -45,74 +49,83 @@ struct Bf16Tile {
       __m512i weight[kVectors];
       for (int v = 0; v < kVectors; ++v) weight[v] = _mm512_load_si512(weights + 64 * v);
       for (int r = 0; r < kRows; ++r) {
-        const __m512i values = pair(x + static_cast<std::size_t>(r) * p.row_bytes);
+        const __m512i values = broadcast(x + r * p.row_bytes);
         for (int v = 0; v < kVectors; ++v)
           sums[r][v] = _mm512_dpbf16_ps(sums[r][v], (__m512bh)weight[v], (__m512bh)values);
       }
     }
-    store_sums<kRows>(p, row, sums);
+    store_sums(p, row, 0, sums);
   }
 };
 
+// Sums as integers inside a group, and as float32 from group to group.
 template <std::size_t kGroup, bool kNibbles>
 struct IntegerTile {
+  static constexpr std::size_t kBytes = (kNibbles ? kGroup / 2 : kGroup) * kPanel;
+  static constexpr std::size_t kStep = kBytes + kPanel * 2;  // with the scales
+
+  // Both kinds of sums have to fit the registers.
   template <int kRows>
   static TESSERA_INLINE void multiply(const PanelProduct& p, std::size_t row) {
-    constexpr std::size_t kBytes = (kNibbles ? kGroup / 2 : kGroup) * kPanel;
-    const __m512i low = _mm512_set1_epi8(15);
-    const std::byte* x = p.prepared + row * p.row_bytes;
-    const std::byte* weights = p.weights;
-    __m512 sums[kRows][kVectors];
-    for (int r = 0; r < kRows; ++r)
-      for (int v = 0; v < kVectors; ++v) sums[r][v] = _mm512_setzero_ps();
-    for (std::size_t group = 0; group < p.steps; ++group) {
-      __m512i dots[kRows][kVectors];
-      for (int r = 0; r < kRows; ++r)
-        for (int v = 0; v < kVectors; ++v)
-          dots[r][v] = pair(x + static_cast<std::size_t>(r) * p.row_bytes + 4);
-      const std::byte* values = x + kGroupHead;
-      for (std::size_t at = 0; at < kBytes; at += 4 * kPanel) {
-        __m512i weight[kVectors];
-        for (int v = 0; v < kVectors; ++v) weight[v] = _mm512_load_si512(weights + at + 64 * v);
-        if (kNibbles) {
-          __m512i part[kVectors];
-          for (int v = 0; v < kVectors; ++v) part[v] = _mm512_and_si512(weight[v], low);
-          add<kRows>(values, p.row_bytes, part, dots);
-          for (int v = 0; v < kVectors; ++v)
-            part[v] = _mm512_and_si512(_mm512_srli_epi32(weight[v], 4), low);
-          add<kRows>(values + 4, p.row_bytes, part, dots);
-          values += 8;
-        } else {
-          add<kRows>(values, p.row_bytes, weight, dots);
-          values += 4;
-        }
-      }
-      weights += kBytes;
-      for (int v = 0; v < kVectors; ++v) {
-        const __m512i half = _mm512_cvtepu16_epi32(
-            _mm256_load_si256(reinterpret_cast<const __m256i*>(weights + 32 * v)));
-        const __m512 scale = _mm512_castsi512_ps(_mm512_slli_epi32(half, 16));
-        for (int r = 0; r < kRows; ++r) {
-          const __m512 both = _mm512_mul_ps(
-              scale, _mm512_set1_ps(scale_of(x + static_cast<std::size_t>(r) * p.row_bytes)));
-          sums[r][v] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][v]), both, sums[r][v]);
-        }
-      }
-      weights += kPanel * 2;
-      x += kGroupHead + kGroup;
-    }
-    store_sums<kRows>(p, row, sums);
+    constexpr int kPart = kRows > 3 ? 2 : kVectors;
+    for (int first = 0; first < kVectors; first += kPart)
+      multiply_part<kRows, kPart>(p, row, first);
   }
 
-  template <int kRows>
-  static TESSERA_INLINE void add(const std::byte* values, std::size_t row_bytes,
-                                 const __m512i (&weight)[kVectors],
-                                 __m512i (&dots)[kRows][kVectors]) {
-    for (int r = 0; r < kRows; ++r) {
-      const __m512i value = pair(values + static_cast<std::size_t>(r) * row_bytes);
-      for (int v = 0; v < kVectors; ++v)
-        dots[r][v] = _mm512_dpbusd_epi32(dots[r][v], weight[v], value);
+  template <int kRows, int kPart>
+  static TESSERA_INLINE void multiply_part(const PanelProduct& p, std::size_t row, int first) {
+    const std::byte* x = p.prepared + row * p.row_bytes;
+    const std::byte* weights = p.weights + 64 * first;
+    const std::byte* scales = p.weights + kBytes + 32 * first;
+    __m512 sums[kRows][kPart];
+    for (int r = 0; r < kRows; ++r)
+      for (int v = 0; v < kPart; ++v) sums[r][v] = _mm512_setzero_ps();
+    for (std::size_t group = 0; group < p.steps; ++group) {
+      __m512i dots[kRows][kPart];
+      for (int r = 0; r < kRows; ++r)
+        for (int v = 0; v < kPart; ++v) dots[r][v] = broadcast(x + r * p.row_bytes + 4);
+      const std::byte* values = x + kGroupHead;
+      for (std::size_t at = 0; at < kBytes; at += 4 * kPanel)
+        values = add_products(weights + at, values, p.row_bytes, dots);
+      for (int v = 0; v < kPart; ++v) {
+        const __m512 scale = load_bf16(scales + 32 * v);
+        for (int r = 0; r < kRows; ++r) {
+          const __m512 of_row = _mm512_castsi512_ps(broadcast(x + r * p.row_bytes));
+          sums[r][v] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][v]), _mm512_mul_ps(scale, of_row),
+                                       sums[r][v]);
+        }
+      }
+      weights += kStep, scales += kStep, x += kGroupHead + kGroup;
     }
+    store_sums(p, row, first, sums);
+  }
+
+  // Four inputs, or eight with two nibbles a byte; returns where the next ones are.
+  template <int kRows, int kPart>
+  static TESSERA_INLINE const std::byte* add_products(const std::byte* weights,
+                                                      const std::byte* values,
+                                                      std::size_t row_bytes,
+                                                      __m512i (&dots)[kRows][kPart]) {
+    __m512i all[kPart], part[kPart];
+    for (int v = 0; v < kPart; ++v) all[v] = _mm512_load_si512(weights + 64 * v);
+    if (!kNibbles) return add_quads(all, values, row_bytes, dots);
+    const __m512i low = _mm512_set1_epi8(15);
+    for (int v = 0; v < kPart; ++v) part[v] = _mm512_and_si512(all[v], low);
+    values = add_quads(part, values, row_bytes, dots);
+    for (int v = 0; v < kPart; ++v) part[v] = _mm512_and_si512(_mm512_srli_epi32(all[v], 4), low);
+    return add_quads(part, values, row_bytes, dots);
+  }
+
+  template <int kRows, int kPart>
+  static TESSERA_INLINE const std::byte* add_quads(const __m512i (&weights)[kPart],
+                                                   const std::byte* values, std::size_t row_bytes,
+                                                   __m512i (&dots)[kRows][kPart]) {
+    for (int r = 0; r < kRows; ++r) {
+      const __m512i value = broadcast(values + r * row_bytes);
+      for (int v = 0; v < kPart; ++v)
+        dots[r][v] = _mm512_dpbusd_epi32(dots[r][v], weights[v], value);
+    }
+    return values + 4;
   }
 };
 
@@ -159,9 +172,33 @@ void multiply_avx512bf16(WeightType type, const PanelProduct& product) {
   }
 }
 
+Arithmetic multiply_in_registers_avx512bf16(WeightType type, std::size_t rounds) {
+  constexpr int kSums = 12;  // enough to hide the latency
+  alignas(64) int factors[16] = {};
+  // Read anew in each round, from where the compiler cannot know.
+  const int* volatile source = factors;
+  __m512i sums[kSums];
+  for (int i = 0; i < kSums; ++i) sums[i] = _mm512_set1_epi32(i);
+  if (type == WeightType::bf16)
+    for (std::size_t round = 0; round < rounds; ++round) {
+      const auto factor = (__m512bh)_mm512_load_si512(source);
+      for (__m512i& sum : sums)
+        sum = _mm512_castps_si512(_mm512_dpbf16_ps(_mm512_castsi512_ps(sum), factor, factor));
+    }
+  else
+    for (std::size_t round = 0; round < rounds; ++round) {
+      const __m512i factor = _mm512_load_si512(source);
+      for (__m512i& sum : sums) sum = _mm512_dpbusd_epi32(sum, factor, factor);
+    }
+  for (int i = 1; i < kSums; ++i) sums[0] = _mm512_add_epi32(sums[0], sums[i]);
+  return {2.0 * static_cast<double>(rounds) * kSums * (type == WeightType::bf16 ? 32 : 64),
+          static_cast<double>(_mm512_cvtsi512_si32(sums[0]))};
+}
+
 }  // namespace tessera::kernels
 #else
 namespace tessera::kernels {
 void multiply_avx512bf16(WeightType, const PanelProduct&) {}  // never called: instruction_set.h
+Arithmetic multiply_in_registers_avx512bf16(WeightType, std::size_t) { return {}; }
 }  // namespace tessera::kernels
 #endif
