@@ -43,14 +43,15 @@ void range(std::size_t count, const float* logits, LogitRange* found) {
 template <class D>
 HWY_INLINE hn::Vec<hn::RebindToSigned<D>> weight_of(D d, hn::Vec<D> octaves) {
   const hn::RebindToSigned<D> d32;
-  const auto whole = hn::ConvertTo(d32, hn::Sub(octaves, hn::Set(d, 0.5f)));  // towards zero
-  const auto part = hn::Sub(octaves, hn::ConvertTo(d, whole));                // within +-1/2
+  // Adding 1.5 * 2^23 leaves the nearest whole number in the lowest bits.
+  const auto whole = hn::Add(octaves, hn::Set(d, 0x1.8p23f));
+  const auto part = hn::Sub(octaves, hn::Sub(whole, hn::Set(d, 0x1.8p23f)));  // within +-1/2
   // Taylor's series of 2^part, ln(2)^n / n!; the first term left out is below 2^-22.
   auto power = hn::Set(d, 1.5403530e-4f);
   for (const float term :
        {1.3333558e-3f, 9.6181291e-3f, 5.5504109e-2f, 2.4022651e-1f, 6.9314718e-1f, 1.0f})
     power = hn::Add(hn::Mul(power, part), hn::Set(d, term));
-  const auto exponent = hn::ShiftLeft<23>(hn::Add(whole, hn::Set(d32, 30)));
+  const auto exponent = hn::Add(hn::ShiftLeft<23>(hn::BitCast(d32, whole)), hn::Set(d32, 30 << 23));
   const auto weight = hn::BitCast(d, hn::Add(hn::BitCast(d32, power), exponent));
   return hn::ConvertTo(d32, hn::Add(weight, hn::Set(d, 0.5f)));
 }
