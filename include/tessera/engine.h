@@ -70,10 +70,11 @@ struct Callbacks {
 
 /// Bytes, told before a run.
 struct MemoryEstimate {
-  std::size_t weights = 0;  ///< of both models
+  std::size_t weights = 0;  ///< of the generator
   std::size_t caches = 0;   ///< keys and values of all rows
-  std::size_t work = 0;     ///< vectors of a step, and the decoder's activations
-  std::size_t total() const { return weights + caches + work; }
+  std::size_t work = 0;     ///< vectors of a step
+  std::size_t decoder = 0;  ///< the tokenizer's weights and activations
+  std::size_t total() const { return weights + caches + work + decoder; }
 };
 
 /// What was opened.

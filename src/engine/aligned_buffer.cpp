@@ -2,20 +2,20 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
 namespace tessera {
 namespace {
 
-constexpr std::size_t kLine = 64, kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 }  // namespace
 
 AlignedBuffer::AlignedBuffer(std::size_t bytes) : size_(bytes) {
-  const std::size_t unit = bytes >= 2 * kHugePage ? kHugePage : kLine;
-  const std::size_t whole = (bytes + unit - 1) / unit * unit;
-  if (whole == 0) return;
+  const std::size_t unit = bytes >= 2 * kHugePage ? kHugePage : kAlignment;
+  const std::size_t whole = (std::max<std::size_t>(bytes, 1) + unit - 1) / unit * unit;
   auto* memory = static_cast<std::byte*>(std::aligned_alloc(unit, whole));
   if (memory == nullptr) throw std::bad_alloc();
 #ifdef MADV_HUGEPAGE

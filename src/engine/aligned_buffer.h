@@ -14,10 +14,15 @@ class AlignedBuffer {
   AlignedBuffer() = default;
   explicit AlignedBuffer(std::size_t bytes);
 
-  std::byte* data() { return bytes_.get(); }
-  const std::byte* data() const { return bytes_.get(); }
+  std::byte* data() const { return bytes_.get(); }
   std::size_t size() const { return size_; }
-  std::span<std::byte> bytes() { return {data(), size_}; }
+  std::span<std::byte> bytes() const { return {data(), size_}; }
+
+  static constexpr std::size_t kAlignment = 64;
+  /// The smallest multiple of the alignment that holds so many bytes, and at least one.
+  static std::size_t rounded_up(std::size_t bytes) {
+    return bytes == 0 ? kAlignment : (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  }
 
  private:
   struct Free {
