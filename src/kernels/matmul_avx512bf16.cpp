@@ -24,12 +24,12 @@ TESSERA_INLINE __m512 load_bf16(const std::byte* from) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
 }
 
-// Only the outputs that exist, from vector `first` of the panel on.
-template <int kRows, int kPart>
-TESSERA_INLINE void store_sums(const PanelProduct& p, std::size_t row, int first,
-                               const __m512 (&sums)[kRows][kPart]) {
-  for (int v = 0; v < kPart; ++v) {
-    const int at = 16 * (first + v), left = static_cast<int>(p.columns) - at;
+// Only the outputs that exist.
+template <int kRows>
+TESSERA_INLINE void store_sums(const PanelProduct& p, std::size_t row,
+                               const __m512 (&sums)[kRows][kVectors]) {
+  for (int v = 0; v < kVectors; ++v) {
+    const int at = 16 * v, left = static_cast<int>(p.columns) - at;
     const auto mask =
         static_cast<__mmask16>(left >= 16 ? 0xffff : (1 << (left > 0 ? left : 0)) - 1);
     for (int r = 0; r < kRows; ++r)
@@ -54,7 +54,7 @@ struct Bf16Tile {
           sums[r][v] = _mm512_dpbf16_ps(sums[r][v], (__m512bh)weight[v], (__m512bh)values);
       }
     }
-    store_sums(p, row, 0, sums);
+    store_sums(p, row, sums);
   }
 };
 
@@ -64,23 +64,36 @@ struct IntegerTile {
   static constexpr std::size_t kBytes = (kNibbles ? kGroup / 2 : kGroup) * kPanel;
   static constexpr std::size_t kStep = kBytes + kPanel * 2;  // with the scales
 
-  // Both kinds of sums have to fit the registers.
+  // Both kinds of sums have to fit the registers, so more rows take the panel in two halves; by
+  // turns after a few groups, so that memory is still read in order.
   template <int kRows>
   static TESSERA_INLINE void multiply(const PanelProduct& p, std::size_t row) {
     constexpr int kPart = kRows > 3 ? 2 : kVectors;
-    for (int first = 0; first < kVectors; first += kPart)
-      multiply_part<kRows, kPart>(p, row, first);
+    constexpr std::size_t kTurn = 16 * 1024 / kStep;
+    alignas(64) float sums[kRows][kPanel] = {};
+    for (std::size_t begin = 0; begin < p.steps; begin += kTurn) {
+      const std::size_t end = begin + kTurn < p.steps ? begin + kTurn : p.steps;
+      for (int first = 0; first < kVectors; first += kPart)
+        add_groups<kRows, kPart>(p, row, first, begin, end, sums);
+    }
+    __m512 all[kRows][kVectors];
+    for (int r = 0; r < kRows; ++r)
+      for (int v = 0; v < kVectors; ++v) all[r][v] = _mm512_load_ps(sums[r] + 16 * v);
+    store_sums(p, row, all);
   }
 
+  // The groups from `begin` to `end`, for kPart vectors of outputs from `first` on.
   template <int kRows, int kPart>
-  static TESSERA_INLINE void multiply_part(const PanelProduct& p, std::size_t row, int first) {
-    const std::byte* x = p.prepared + row * p.row_bytes;
-    const std::byte* weights = p.weights + 64 * first;
-    const std::byte* scales = p.weights + kBytes + 32 * first;
+  static TESSERA_INLINE void add_groups(const PanelProduct& p, std::size_t row, int first,
+                                        std::size_t begin, std::size_t end,
+                                        float (&to)[kRows][kPanel]) {
+    const std::byte* x = p.prepared + row * p.row_bytes + begin * (kGroupHead + kGroup);
+    const std::byte* weights = p.weights + begin * kStep + 64 * first;
+    const std::byte* scales = p.weights + begin * kStep + kBytes + 32 * first;
     __m512 sums[kRows][kPart];
     for (int r = 0; r < kRows; ++r)
-      for (int v = 0; v < kPart; ++v) sums[r][v] = _mm512_setzero_ps();
-    for (std::size_t group = 0; group < p.steps; ++group) {
+      for (int v = 0; v < kPart; ++v) sums[r][v] = _mm512_load_ps(to[r] + 16 * (first + v));
+    for (std::size_t group = begin; group < end; ++group) {
       __m512i dots[kRows][kPart];
       for (int r = 0; r < kRows; ++r)
         for (int v = 0; v < kPart; ++v) dots[r][v] = broadcast(x + r * p.row_bytes + 4);
@@ -97,7 +110,8 @@ struct IntegerTile {
       }
       weights += kStep, scales += kStep, x += kGroupHead + kGroup;
     }
-    store_sums(p, row, first, sums);
+    for (int r = 0; r < kRows; ++r)
+      for (int v = 0; v < kPart; ++v) _mm512_store_ps(to[r] + 16 * (first + v), sums[r][v]);
   }
 
   // Four inputs, or eight with two nibbles a byte; returns where the next ones are.
