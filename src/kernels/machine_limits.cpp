@@ -47,26 +47,24 @@ Arithmetic multiply_float32(std::size_t rounds) {
 }
 
 Arithmetic multiply_integers(std::size_t rounds) {
-  const hn::ScalableTag<std::int32_t> d;
 #if HWY_TARGET == HWY_SCALAR
-  const hn::Rebind<std::int16_t, decltype(d)> d16;
+  return multiply_float32(rounds);  // one product at a time, too
 #else
+  const hn::ScalableTag<std::int32_t> d;
   const hn::Repartition<std::int16_t, decltype(d)> d16;
-#endif
   HWY_ALIGN std::int16_t factors[HWY_MAX_BYTES / sizeof(std::int16_t)] = {};
   const std::int16_t* volatile source = factors;
-  hn::Vec<decltype(d)> sums[kSums], others[kSums];
-  for (std::size_t i = 0; i < kSums; ++i)
-    sums[i] = others[i] = hn::Set(d, static_cast<std::int32_t>(i));
+  hn::Vec<decltype(d)> sums[kSums], other = hn::Zero(d);
+  for (std::size_t i = 0; i < kSums; ++i) sums[i] = hn::Set(d, static_cast<std::int32_t>(i));
   for (std::size_t round = 0; round < rounds; ++round) {
     const auto factor = hn::Load(d16, source);
-    for (std::size_t i = 0; i < kSums; ++i)
-      sums[i] = hn::ReorderWidenMulAccumulate(d, factor, factor, sums[i], others[i]);
+    for (auto& sum : sums)  // each with a factor of its own, lest they be multiplied once for all
+      sum = hn::ReorderWidenMulAccumulate(d, factor, hn::BitCast(d16, sum), sum, other);
   }
-  for (std::size_t i = 1; i < kSums; ++i)
-    sums[0] = hn::Add(sums[0], hn::Add(sums[i], others[i]));
+  for (std::size_t i = 1; i < kSums; ++i) sums[0] = hn::Add(sums[0], sums[i]);
   return {2.0 * static_cast<double>(rounds * kSums * hn::Lanes(d16)),
-          static_cast<double>(hn::GetLane(sums[0]))};
+          static_cast<double>(hn::GetLane(hn::Add(sums[0], other)))};
+#endif
 }
 
 }  // namespace HWY_NAMESPACE

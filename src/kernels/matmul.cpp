@@ -26,15 +26,15 @@ using VU = hn::Vec<DU>;
 using VI = hn::Vec<DI>;
 constexpr std::size_t kLanes = hn::MaxLanes(DF());
 
-// Vectors of a tile of `rows` rows, so that its sums fit the registers.
-constexpr std::size_t tile_vectors(std::size_t rows, std::size_t sums) {
+// As many vectors of a panel as fit the registers, where each takes `registers` for sums.
+constexpr std::size_t tile_vectors(std::size_t registers) {
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
   constexpr std::size_t kSums = 24;  // of 32 registers
 #else
   constexpr std::size_t kSums = 12;  // of 16
 #endif
   std::size_t vectors = kPanel / kLanes;
-  while (vectors > 1 && vectors * rows * sums > kSums) vectors /= 2;
+  while (vectors > 1 && vectors * registers > kSums) vectors /= 2;
   return vectors;
 }
 
@@ -45,71 +45,78 @@ HWY_INLINE T read(const std::byte* from) {
   return value;
 }
 
-// A full panel's sums go straight out; of the last panel only the outputs that exist.
-template <std::size_t kVectors>
-HWY_INLINE void store_sums(const PanelProduct& p, std::size_t row, std::size_t first,
-                           const VF* sums) {
-  const DF d;
-  float* out = p.out + row * p.stride + first;
-  if (first + kVectors * kLanes <= p.columns) {
-    for (std::size_t v = 0; v < kVectors; ++v) hn::StoreU(sums[v], d, out + v * kLanes);
-  } else if (first < p.columns) {
-    HWY_ALIGN float all[kVectors * kLanes];
-    for (std::size_t v = 0; v < kVectors; ++v) hn::Store(sums[v], d, all + v * kLanes);
-    std::memcpy(out, all, (p.columns - first) * sizeof(float));
-  }
+// A part of a tile: some steps, and the outputs from `first` on. Its sums go on from those of the
+// steps before.
+struct Part {
+  const std::byte* weights;  // of the panel, at the first step
+  const std::byte* x;        // of the first row, at the first step
+  std::size_t row_bytes, steps, first;
+  float* sums;  // [rows][kPanel]
+};
+
+template <std::size_t kRows, std::size_t kVectors>
+HWY_INLINE void load_sums(const Part& part, VF (&sums)[kRows][kVectors]) {
+  for (std::size_t r = 0; r < kRows; ++r)
+    for (std::size_t v = 0; v < kVectors; ++v)
+      sums[r][v] = hn::Load(DF(), part.sums + r * kPanel + part.first + v * kLanes);
+}
+template <std::size_t kRows, std::size_t kVectors>
+HWY_INLINE void store_sums(const VF (&sums)[kRows][kVectors], const Part& part) {
+  for (std::size_t r = 0; r < kRows; ++r)
+    for (std::size_t v = 0; v < kVectors; ++v)
+      hn::Store(sums[r][v], DF(), part.sums + r * kPanel + part.first + v * kLanes);
 }
 
 struct Float32Tile {
-  static constexpr std::size_t kSums = 1;  // registers per vector of outputs
+  static constexpr std::size_t kRegisters = 1;  // per vector of sums
+  static constexpr std::size_t kStep = 4 * kPanel, kRowStep = 4;
 
   template <std::size_t kRows, std::size_t kVectors>
-  static HWY_INLINE void multiply(const PanelProduct& p, std::size_t row, std::size_t first) {
+  static HWY_INLINE void add(const Part& part) {
     const DF d;
-    const std::byte* x = p.prepared + row * p.row_bytes;
-    const float* weights = reinterpret_cast<const float*>(p.weights) + first;
+    const std::byte* x = part.x;
+    const float* weights = reinterpret_cast<const float*>(part.weights) + part.first;
     VF sums[kRows][kVectors];
-    for (auto& of_row : sums)
-      for (VF& sum : of_row) sum = hn::Zero(d);
-    for (std::size_t k = 0; k < p.steps; ++k, x += sizeof(float), weights += kPanel) {
+    load_sums(part, sums);
+    for (std::size_t k = 0; k < part.steps; ++k, x += kRowStep, weights += kPanel) {
       VF weight[kVectors];
       for (std::size_t v = 0; v < kVectors; ++v) weight[v] = hn::Load(d, weights + v * kLanes);
       for (std::size_t r = 0; r < kRows; ++r) {
-        const VF value = hn::Set(d, read<float>(x + r * p.row_bytes));
+        const VF value = hn::Set(d, read<float>(x + r * part.row_bytes));
         for (std::size_t v = 0; v < kVectors; ++v)
           sums[r][v] = hn::MulAdd(weight[v], value, sums[r][v]);
       }
     }
-    for (std::size_t r = 0; r < kRows; ++r) store_sums<kVectors>(p, row + r, first, sums[r]);
+    store_sums(sums, part);
   }
 };
 
 struct Bf16Tile {
-  static constexpr std::size_t kSums = 1;
+  static constexpr std::size_t kRegisters = 1;
+  static constexpr std::size_t kStep = 4 * kPanel, kRowStep = 4;
 
   // A bf16 is the upper half of a float32, so a pair in 32 bits is widened by a shift and a mask.
   template <std::size_t kRows, std::size_t kVectors>
-  static HWY_INLINE void multiply(const PanelProduct& p, std::size_t row, std::size_t first) {
+  static HWY_INLINE void add(const Part& part) {
     const DF d;
     const DU du;
     const VU upper = hn::Set(du, 0xffff0000u);
-    const std::byte* x = p.prepared + row * p.row_bytes;
-    const std::uint32_t* weights = reinterpret_cast<const std::uint32_t*>(p.weights) + first;
+    const std::byte* x = part.x;
+    const auto* weights = reinterpret_cast<const std::uint32_t*>(part.weights) + part.first;
     VF sums[kRows][kVectors];
-    for (auto& of_row : sums)
-      for (VF& sum : of_row) sum = hn::Zero(d);
-    for (std::size_t pair = 0; pair < p.steps; ++pair, x += 4, weights += kPanel)
+    load_sums(part, sums);
+    for (std::size_t pair = 0; pair < part.steps; ++pair, x += kRowStep, weights += kPanel)
       for (std::size_t v = 0; v < kVectors; ++v) {
         const VU weight = hn::Load(du, weights + v * kLanes);
         const VF even = hn::BitCast(d, hn::ShiftLeft<16>(weight));
         const VF odd = hn::BitCast(d, hn::And(weight, upper));
         for (std::size_t r = 0; r < kRows; ++r) {
-          const VU values = hn::Set(du, read<std::uint32_t>(x + r * p.row_bytes));
+          const VU values = hn::Set(du, read<std::uint32_t>(x + r * part.row_bytes));
           sums[r][v] = hn::MulAdd(even, hn::BitCast(d, hn::ShiftLeft<16>(values)), sums[r][v]);
           sums[r][v] = hn::MulAdd(odd, hn::BitCast(d, hn::And(values, upper)), sums[r][v]);
         }
       }
-    for (std::size_t r = 0; r < kRows; ++r) store_sums<kVectors>(p, row + r, first, sums[r]);
+    store_sums(sums, part);
   }
 };
 
@@ -123,7 +130,7 @@ HWY_INLINE Quad quad(const std::byte* x) {
   for (int i = 0; i < 4; ++i) q.value[i] = read<std::int8_t>(x + i);
   return q;
 }
-HWY_INLINE void add_products(VU weights, const Quad& q, VI& sum, VI&) {
+HWY_INLINE void add_quads(VU weights, const Quad& q, VI& sum, VI&) {
   const std::uint32_t bytes = hn::GetLane(weights);
   std::int32_t total = hn::GetLane(sum);
   for (int i = 0; i < 4; ++i)
@@ -142,7 +149,7 @@ HWY_INLINE Quad quad(const std::byte* x) {
   return {hn::ShiftRight<8>(hn::ShiftLeft<8>(both)), hn::ShiftRight<8>(both)};
 }
 // The sum is spread over `sum` and `other`: RearrangeToOddPlusEven brings it together.
-HWY_INLINE void add_products(VU weights, const Quad& q, VI& sum, VI& other) {
+HWY_INLINE void add_quads(VU weights, const Quad& q, VI& sum, VI& other) {
   const DI di;
   const hn::RebindToUnsigned<D16> du16;
   const V16 even = hn::And(hn::BitCast(D16(), weights), hn::Set(D16(), 255));
@@ -156,73 +163,89 @@ HWY_INLINE void add_products(VU weights, const Quad& q, VI& sum, VI& other) {
 template <std::size_t kGroup, bool kNibbles>
 struct IntegerTile {
 #if HWY_TARGET == HWY_NEON
-  static constexpr std::size_t kSums = 2;
+  static constexpr std::size_t kRegisters = 3;  // a float32 and two integers
 #else
-  static constexpr std::size_t kSums = 1;
+  static constexpr std::size_t kRegisters = 2;
 #endif
+  static constexpr std::size_t kBytes = (kNibbles ? kGroup / 2 : kGroup) * kPanel;
+  static constexpr std::size_t kStep = kBytes + kPanel * sizeof(Bf16);
+  static constexpr std::size_t kRowStep = kGroupHead + kGroup;
 
   template <std::size_t kRows, std::size_t kVectors>
-  static HWY_INLINE void multiply(const PanelProduct& p, std::size_t row, std::size_t first) {
-    constexpr std::size_t kBytes = (kNibbles ? kGroup / 2 : kGroup) * kPanel;
+  static HWY_INLINE void add(const Part& part) {
     const DF d;
     const DI di;
-    const std::byte* x = p.prepared + row * p.row_bytes;
-    const std::byte* weights = p.weights;
+    const std::byte* x = part.x;
+    const std::byte* weights = part.weights;
     VF sums[kRows][kVectors];
-    for (auto& of_row : sums)
-      for (VF& sum : of_row) sum = hn::Zero(d);
-    for (std::size_t group = 0; group < p.steps; ++group) {
+    load_sums(part, sums);
+    for (std::size_t group = 0; group < part.steps; ++group, x += kRowStep, weights += kStep) {
       VI dots[kRows][kVectors], others[kRows][kVectors];
       for (std::size_t r = 0; r < kRows; ++r)
         for (std::size_t v = 0; v < kVectors; ++v) dots[r][v] = others[r][v] = hn::Zero(di);
-      for (std::size_t at = 0; at < kBytes; at += 4 * kPanel)
-        add_quads<kRows, kVectors>(p, weights + at + first * 4,
-                                   x + kGroupHead + at / kPanel * (kNibbles ? 2 : 1), dots, others);
-      const auto* scales = reinterpret_cast<const Bf16*>(weights + kBytes) + first;
+      const std::byte* values = x + kGroupHead;
+      for (std::size_t at = part.first * 4; at < kBytes; at += 4 * kPanel)
+        values = add_products(weights + at, values, part.row_bytes, dots, others);
+      const auto* scales = reinterpret_cast<const Bf16*>(weights + kBytes) + part.first;
       for (std::size_t v = 0; v < kVectors; ++v) {
         const VF scale = load(d, scales + v * kLanes);
         for (std::size_t r = 0; r < kRows; ++r) {
-          const std::byte* head = x + r * p.row_bytes;
-          const VI start = hn::Set(di, read<std::int32_t>(head + 4));
+          const std::byte* head = x + r * part.row_bytes;
+          const VI start = hn::Set(di, read<std::int32_t>(head + sizeof(float)));
           const VI dot = hn::Add(hn::RearrangeToOddPlusEven(dots[r][v], others[r][v]), start);
-          sums[r][v] = hn::MulAdd(hn::ConvertTo(d, dot),
-                                  hn::Mul(scale, hn::Set(d, read<float>(head))), sums[r][v]);
+          const VF both = hn::Mul(scale, hn::Set(d, read<float>(head)));
+          sums[r][v] = hn::MulAdd(hn::ConvertTo(d, dot), both, sums[r][v]);
         }
       }
-      weights += kBytes + kPanel * sizeof(Bf16);
-      x += kGroupHead + kGroup;
     }
-    for (std::size_t r = 0; r < kRows; ++r) store_sums<kVectors>(p, row + r, first, sums[r]);
+    store_sums(sums, part);
   }
 
+  // Four inputs, or eight with two nibbles a byte; returns where the next ones are.
   template <std::size_t kRows, std::size_t kVectors>
-  static HWY_INLINE void add_quads(const PanelProduct& p, const std::byte* weights,
-                                   const std::byte* x, VI (&dots)[kRows][kVectors],
-                                   VI (&others)[kRows][kVectors]) {
+  static HWY_INLINE const std::byte* add_products(const std::byte* weights, const std::byte* values,
+                                                  std::size_t row_bytes,
+                                                  VI (&dots)[kRows][kVectors],
+                                                  VI (&others)[kRows][kVectors]) {
     const DU du;
     const VU low = hn::Set(du, 0x0f0f0f0fu);
     VU all[kVectors];
     for (std::size_t v = 0; v < kVectors; ++v)
       all[v] = hn::Load(du, reinterpret_cast<const std::uint32_t*>(weights) + v * kLanes);
     for (std::size_t r = 0; r < kRows; ++r) {
-      const Quad q = quad(x + r * p.row_bytes);
+      const Quad q = quad(values + r * row_bytes);
       for (std::size_t v = 0; v < kVectors; ++v)
-        add_products(kNibbles ? hn::And(all[v], low) : all[v], q, dots[r][v], others[r][v]);
+        add_quads(kNibbles ? hn::And(all[v], low) : all[v], q, dots[r][v], others[r][v]);
     }
-    if (!kNibbles) return;
+    if (!kNibbles) return values + 4;
     for (std::size_t r = 0; r < kRows; ++r) {
-      const Quad q = quad(x + r * p.row_bytes + 4);
+      const Quad q = quad(values + r * row_bytes + 4);
       for (std::size_t v = 0; v < kVectors; ++v)
-        add_products(hn::And(hn::ShiftRight<4>(all[v]), low), q, dots[r][v], others[r][v]);
+        add_quads(hn::And(hn::ShiftRight<4>(all[v]), low), q, dots[r][v], others[r][v]);
     }
+    return values + 8;
   }
 };
 
+// Where a panel is wider than the registers reach, its parts take turns after as many steps as a
+// first-level cache holds, so that memory is still read in order.
 template <class Tile, std::size_t kRows>
 void multiply_rows(const PanelProduct& p, std::size_t row) {
-  constexpr std::size_t kVectors = tile_vectors(kRows, Tile::kSums);
-  for (std::size_t first = 0; first < kPanel; first += kVectors * kLanes)
-    Tile::template multiply<kRows, kVectors>(p, row, first);
+  constexpr std::size_t kVectors = tile_vectors(kRows * Tile::kRegisters);
+  constexpr std::size_t kTurn = 16 * 1024 / Tile::kStep;
+  HWY_ALIGN float sums[kRows * kPanel] = {};
+  for (std::size_t begin = 0; begin < p.steps; begin += kTurn) {
+    Part part = {p.weights + begin * Tile::kStep,
+                 p.prepared + row * p.row_bytes + begin * Tile::kRowStep,
+                 p.row_bytes,
+                 std::min(kTurn, p.steps - begin),
+                 0,
+                 sums};
+    for (; part.first < kPanel; part.first += kVectors * kLanes)
+      Tile::template add<kRows, kVectors>(part);
+  }
+  for (std::size_t r = 0; r < kRows; ++r)
+    std::memcpy(p.out + (row + r) * p.stride, sums + r * kPanel, p.columns * sizeof(float));
 }
 
 // Tiles of nearly equal size: 8 rows are 4 and 4, not 6 and 2.

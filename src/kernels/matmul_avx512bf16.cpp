@@ -24,12 +24,12 @@ TESSERA_INLINE __m512 load_bf16(const std::byte* from) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
 }
 
-// Only the outputs that exist, from vector `first` of the panel on.
-template <int kRows, int kPart>
-TESSERA_INLINE void store_sums(const PanelProduct& p, std::size_t row, int first,
-                               const __m512 (&sums)[kRows][kPart]) {
-  for (int v = 0; v < kPart; ++v) {
-    const int at = 16 * (first + v), left = static_cast<int>(p.columns) - at;
+// Only the outputs that exist.
+template <int kRows>
+TESSERA_INLINE void store_sums(const PanelProduct& p, std::size_t row,
+                               const __m512 (&sums)[kRows][kVectors]) {
+  for (int v = 0; v < kVectors; ++v) {
+    const int at = 16 * v, left = static_cast<int>(p.columns) - at;
     const auto mask =
         static_cast<__mmask16>(left >= 16 ? 0xffff : (1 << (left > 0 ? left : 0)) - 1);
     for (int r = 0; r < kRows; ++r)
@@ -54,7 +54,7 @@ struct Bf16Tile {
           sums[r][v] = _mm512_dpbf16_ps(sums[r][v], (__m512bh)weight[v], (__m512bh)values);
       }
     }
-    store_sums(p, row, 0, sums);
+    store_sums(p, row, sums);
   }
 };
 
@@ -64,40 +64,61 @@ struct IntegerTile {
   static constexpr std::size_t kBytes = (kNibbles ? kGroup / 2 : kGroup) * kPanel;
   static constexpr std::size_t kStep = kBytes + kPanel * 2;  // with the scales
 
-  // Both kinds of sums have to fit the registers.
+  // Three rows' sums of both kinds fit the registers, or six rows' of half a panel: the latter is
+  // faster, but reads memory out of order. So the first tile, which brings the panel into the
+  // cache, takes its rows by turns, and the others take the panel by halves.
   template <int kRows>
   static TESSERA_INLINE void multiply(const PanelProduct& p, std::size_t row) {
-    constexpr int kPart = kRows > 3 ? 2 : kVectors;
-    for (int first = 0; first < kVectors; first += kPart)
-      multiply_part<kRows, kPart>(p, row, first);
+    constexpr int kFirst = kRows > 3 ? (kRows + 1) / 2 : kRows;
+    constexpr std::size_t kTurn = 16 * 1024 / kStep;  // of a first-level cache
+    __m512 sums[kRows][kVectors] = {};
+    if constexpr (kRows == kFirst) {
+      add_groups<kRows, kVectors>(p, row, 0, {0, p.steps}, sums);
+    } else if (row == 0) {
+      for (std::size_t begin = 0; begin < p.steps; begin += kTurn) {
+        const std::size_t end = begin + kTurn < p.steps ? begin + kTurn : p.steps;
+        add_groups<kFirst, kVectors>(p, row, 0, {begin, end}, sums);
+        add_groups<kRows - kFirst, kVectors>(p, row + kFirst, 0, {begin, end}, sums + kFirst);
+      }
+    } else {
+      for (int first = 0; first < kVectors; first += kVectors / 2)
+        add_groups<kRows, kVectors / 2>(p, row, first, {0, p.steps}, sums);
+    }
+    store_sums(p, row, sums);
   }
 
+  struct Range {
+    std::size_t begin, end;
+  };
+
+  // For kPart vectors of outputs from `first` on.
   template <int kRows, int kPart>
-  static TESSERA_INLINE void multiply_part(const PanelProduct& p, std::size_t row, int first) {
-    const std::byte* x = p.prepared + row * p.row_bytes;
-    const std::byte* weights = p.weights + 64 * first;
-    const std::byte* scales = p.weights + kBytes + 32 * first;
+  static TESSERA_INLINE void add_groups(const PanelProduct& p, std::size_t row, int first,
+                                        Range groups, __m512 (*to)[kVectors]) {
+    const std::byte* x = p.prepared + row * p.row_bytes + groups.begin * (kGroupHead + kGroup);
+    const std::byte* weights = p.weights + groups.begin * kStep;
     __m512 sums[kRows][kPart];
     for (int r = 0; r < kRows; ++r)
-      for (int v = 0; v < kPart; ++v) sums[r][v] = _mm512_setzero_ps();
-    for (std::size_t group = 0; group < p.steps; ++group) {
+      for (int v = 0; v < kPart; ++v) sums[r][v] = to[r][first + v];
+    for (std::size_t group = groups.begin; group < groups.end; ++group) {
       __m512i dots[kRows][kPart];
       for (int r = 0; r < kRows; ++r)
         for (int v = 0; v < kPart; ++v) dots[r][v] = broadcast(x + r * p.row_bytes + 4);
       const std::byte* values = x + kGroupHead;
       for (std::size_t at = 0; at < kBytes; at += 4 * kPanel)
-        values = add_products(weights + at, values, p.row_bytes, dots);
+        values = add_products(weights + 64 * first + at, values, p.row_bytes, dots);
       for (int v = 0; v < kPart; ++v) {
-        const __m512 scale = load_bf16(scales + 32 * v);
+        const __m512 scale = load_bf16(weights + kBytes + 32 * (first + v));
         for (int r = 0; r < kRows; ++r) {
           const __m512 of_row = _mm512_castsi512_ps(broadcast(x + r * p.row_bytes));
           sums[r][v] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][v]), _mm512_mul_ps(scale, of_row),
                                        sums[r][v]);
         }
       }
-      weights += kStep, scales += kStep, x += kGroupHead + kGroup;
+      weights += kStep, x += kGroupHead + kGroup;
     }
-    store_sums(p, row, first, sums);
+    for (int r = 0; r < kRows; ++r)
+      for (int v = 0; v < kPart; ++v) to[r][first + v] = sums[r][v];
   }
 
   // Four inputs, or eight with two nibbles a byte; returns where the next ones are.
