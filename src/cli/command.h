@@ -2,9 +2,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <string>
 
 #include "base/run_options.h"
+#include "samples/decode_options.h"
 #include "samples/write_samples.h"
 
 namespace tessera::cli {
@@ -34,7 +36,13 @@ void add_train_tokenizer(CLI::App& train);
 void add_train_generator(CLI::App& train);
 void add_train_features(CLI::App& train);
 void add_encode(CLI::App& app);
-void add_decode(CLI::App& app);
+using DecodeBackend = std::function<nlohmann::json(const DecodeOptions& options)>;
+/// `devices`: whether there are others than the CPU.
+void add_decode(CLI::App& app, const DecodeBackend& decode, bool devices);
+void add_info(CLI::App& app);
+void add_quantize(CLI::App& app);
+void add_bench_decode(CLI::App& bench);
+void add_bench_image_decoder(CLI::App& bench);
 void add_reconstruct(CLI::App& app);
 /// `torch` draws with the LibTorch model; empty in a program without it.
 void add_sample(CLI::App& app, const SampleBackend& torch);

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <thread>
 
 #include "base/error.h"
 #include "engine/instruction_set_choice.h"
 #include "engine/memory_limit.h"
+#include "engine/thread_count.h"
 #include "image/image.h"
 #include "kernels/instruction_set.h"
 #include "models/pipeline_folder.h"
@@ -32,10 +32,9 @@ CacheType cache_type(Cache cache, WeightType weights) {
 }
 
 // The instruction set is chosen first, since how weights are packed depends on it.
-int thread_count(int asked) {
+int threads_of(const EngineOptions& options) {
   choose_instruction_set();
-  if (asked < 0) throw Error("threads is " + std::to_string(asked) + ", expected 0 or more");
-  return asked > 0 ? asked : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return thread_count(options.threads);
 }
 
 ModelFolders folders_of(const EngineOptions& options) {
@@ -53,7 +52,7 @@ std::string gigabytes(std::size_t bytes) {
 }  // namespace
 
 OpenedModels::OpenedModels(const EngineOptions& options)
-    : pool_(thread_count(options.threads)),
+    : pool_(threads_of(options)),
       weights_(GeneratorWeights::open(folders_of(options).generator, weight_type(options.weights),
                                       pool_)),
       cache_(cache_type(options.cache, weights_.type())) {

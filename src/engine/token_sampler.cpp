@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "models/pick_token.h"
 #include "recipe/guidance.h"
 
 namespace tessera {
@@ -37,7 +36,8 @@ std::vector<double> scales_of(const SamplingConfig& sampling, int positions) {
 TokenSampler::TokenSampler(TokenTransformer& transformer, Observer observer)
     : transformer_(transformer),
       observer_(std::move(observer)),
-      logits_(transformer.rows() * transformer.vocabulary()) {
+      logits_(transformer.rows() * transformer.vocabulary()),
+      pickers_(static_cast<std::size_t>(transformer.pool().threads())) {
   TESSERA_CHECK(transformer.rows() >= 2);
   for (int thread = 0; thread < transformer.pool().threads(); ++thread)
     guided_.emplace_back(transformer.vocabulary());
@@ -127,19 +127,19 @@ void TokenSampler::draw_tokens(const std::vector<std::size_t>& first_rows) {
     auto& image = under_way_[index];
     const auto position = image.tokens.size();
     const auto& kept = image.request.kept;
-    image.tokens.push_back(
-        position < kept.size()
-            ? kept[position]
-            : draw(image, first_rows[index], guided_[static_cast<std::size_t>(thread)].data()));
+    image.tokens.push_back(position < kept.size()
+                               ? kept[position]
+                               : draw(image, first_rows[index], static_cast<std::size_t>(thread)));
   });
 }
 
-std::int32_t TokenSampler::draw(Image& image, std::size_t first_row, float* guided) {
+std::int32_t TokenSampler::draw(Image& image, std::size_t first_row, std::size_t thread) {
   const std::size_t vocabulary = transformer_.vocabulary();
   const float* logits = logits_.data() + first_row * vocabulary;
   const double scale = image.scales[image.tokens.size()];
   const double uniform = image.random.uniform();
   if (image.rows() == 2 && scale != 1) {
+    float* guided = guided_[thread].data();
     const float* unguided = logits + vocabulary;
     const auto factor = static_cast<float>(scale);
     for (std::size_t i = 0; i < vocabulary; ++i)
@@ -147,7 +147,7 @@ std::int32_t TokenSampler::draw(Image& image, std::size_t first_row, float* guid
     logits = guided;
   }
   return static_cast<std::int32_t>(
-      pick_token({logits, vocabulary}, image.request.sampling, uniform));
+      pickers_[thread].pick({logits, vocabulary}, image.request.sampling, uniform));
 }
 
 AlignedBuffer TokenSampler::take_cache() {

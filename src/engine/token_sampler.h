@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "engine/token_transformer.h"
+#include "models/pick_token.h"
 #include "recipe/generator_config.h"
 
 namespace tessera {
@@ -63,7 +64,7 @@ class TokenSampler {
   void let_in();
   std::vector<SequenceStep> rows_to_step();
   void draw_tokens(const std::vector<std::size_t>& first_rows);
-  std::int32_t draw(Image& image, std::size_t first_row, float* guided);
+  std::int32_t draw(Image& image, std::size_t first_row, std::size_t thread);
   AlignedBuffer take_cache();
   void give_back(Image& image, std::size_t rows);
 
@@ -72,8 +73,10 @@ class TokenSampler {
   std::deque<Image> waiting_;
   std::vector<Image> under_way_;
   std::vector<AlignedBuffer> free_caches_;
-  AlignedArray<float> logits_;               // [rows, V]
-  std::vector<AlignedArray<float>> guided_;  // [V], one a thread
+  AlignedArray<float> logits_;  // [rows, V]
+  // One a thread.
+  std::vector<AlignedArray<float>> guided_;  // [V]
+  std::vector<TokenPicker> pickers_;
 };
 
 }  // namespace tessera
