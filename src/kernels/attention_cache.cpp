@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -29,9 +28,10 @@ void for_each_place(const HeadCache& shape, std::size_t row, std::size_t positio
     put_value((position / kPair * row + channel) * kPair + position % kPair, channel);
 }
 
+// Copies of the shape, which stores of bytes might change for all that the compiler knows.
 template <typename T>
-void append(const HeadCache& shape, const AttentionLayout& layout, std::size_t position,
-            const float* key, const float* value, std::byte* cache) {
+void append(HeadCache shape, AttentionLayout layout, std::size_t position, const float* key,
+            const float* value, std::byte* cache) {
   for_each_place<sizeof(T) == sizeof(Bf16) ? 2 : 1>(
       shape, layout.row, position,
       [&](std::size_t at, std::size_t channel) { put(cache, at, from_float<T>(key[channel])); },
@@ -42,11 +42,14 @@ void append(const HeadCache& shape, const AttentionLayout& layout, std::size_t p
 }
 
 // The scale with which the largest of `numbers` becomes 127 or -127; zero for numbers so small that
-// its inverse would overflow.
+// its inverse would overflow. Without their signs, float32 numbers are ordered as their bits are,
+// and the largest of whole numbers the compiler finds with vectors.
 float scale_of(std::size_t count, const float* numbers) {
-  float largest = 0;
-  for (std::size_t at = 0; at < count; ++at) largest = std::max(largest, std::abs(numbers[at]));
-  return largest > 0x1p-100f ? largest / 127 : 0;
+  std::int32_t largest = 0;
+  for (std::size_t at = 0; at < count; ++at)
+    largest = std::max(largest, std::bit_cast<std::int32_t>(numbers[at]) & 0x7fffffff);
+  const auto size = std::bit_cast<float>(largest);
+  return size > 0x1p-100f ? size / 127 : 0;
 }
 
 // The nearest integer, ties to even, of a number between -127 and 127: adding 1.5 * 2^23 leaves it
@@ -55,8 +58,8 @@ std::int8_t round(float number) {
   return static_cast<std::int8_t>(std::bit_cast<std::uint32_t>(number + 0x1.8p23f));
 }
 
-void append_int8(const HeadCache& shape, const AttentionLayout& layout, std::size_t position,
-                 const float* key, const float* value, std::byte* cache) {
+void append_int8(HeadCache shape, AttentionLayout layout, std::size_t position, const float* key,
+                 const float* value, std::byte* cache) {
   const float key_scale = scale_of(shape.head_size, key);
   const float value_scale = scale_of(shape.head_size, value);
   const float key_inverse = key_scale > 0 ? 1 / key_scale : 0;
