@@ -13,6 +13,8 @@ namespace tessera {
 namespace {
 
 constexpr std::size_t kPanel = kernels::kPanelOutputs;
+// Enough that the threads end together, few enough that taking one costs nothing.
+constexpr std::size_t kTasksPerThread = 4;
 
 // One panel as a matrix of its own, so that its product can go anywhere.
 kernels::PackedMatrix panel_of(const kernels::PackedMatrix& matrix, std::size_t panel) {
@@ -133,10 +135,16 @@ void TokenTransformer::attend(const Layer& layer, std::size_t index,
                               std::span<const SequenceStep> rows) {
   prepare_normed(layer.attention_norm, rows.size());
   product(layer.qkv, rows.size(), qkv_.data());  // [rows, 3 dim]
-  pool_.for_each(rows.size() * heads_, [&](std::size_t task, int thread) {
-    const std::size_t row = task / heads_, head = task % heads_;
-    attend_head(layer, head, row, rows[row],
-                rows[row].cache + index * layer_cache_bytes_ + head * head_cache_.bytes(), thread);
+  // Neighbouring heads on one thread: the kernel fetches the next head's cache early.
+  const std::size_t group = std::clamp<std::size_t>(
+      rows.size() * heads_ / (kTasksPerThread * static_cast<std::size_t>(pool_.threads())), 1,
+      heads_);
+  const std::size_t groups = (heads_ + group - 1) / group;
+  pool_.for_each(rows.size() * groups, [&](std::size_t task, int thread) {
+    const std::size_t row = task / groups, first = task % groups * group;
+    auto* cache = rows[row].cache + index * layer_cache_bytes_;
+    for (std::size_t head = first; head < std::min(first + group, heads_); ++head)
+      attend_head(layer, head, row, rows[row], cache + head * head_cache_.bytes(), thread);
   });
   prepare(attended_.data(), dim_, rows.size());
   add_product(layer.attention_output, rows.size());

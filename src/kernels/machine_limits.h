@@ -14,8 +14,8 @@ namespace tessera::kernels {
 /// Returns the sum of its 32-bit words, so that nothing can be skipped.
 std::uint32_t read_memory(const std::byte* from, std::size_t bytes);
 
-/// What arithmetic was done: its operations, two for each product that is summed, and a result of it
-/// all, so that nothing can be skipped.
+/// What arithmetic was done: its operations, two for each product that is summed, and a result of
+/// it all, so that nothing can be skipped.
 struct Arithmetic {
   double operations, result;
 };

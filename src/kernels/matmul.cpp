@@ -1,5 +1,7 @@
 #include "kernels/matmul.h"
 
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -51,8 +53,19 @@ struct Part {
   const std::byte* weights;  // of the panel, at the first step
   const std::byte* x;        // of the first row, at the first step
   std::size_t row_bytes, steps, first;
-  float* sums;  // [rows][kPanel]
+  float* sums;     // [rows][kPanel]
+  bool from_afar;  // the weights are not in the cache yet
 };
+
+// Of 64 outputs' four bytes each, those after the first kVectors: the next parts will need them,
+// and memory is fastest when read in order.
+template <std::size_t kVectors>
+HWY_INLINE void fetch_rest(const Part& part, const void* weights) {
+  constexpr std::size_t kLine = 64;
+  if (!part.from_afar) return;
+  for (std::size_t at = kVectors * kLanes * 4; at < kPanel * 4; at += kLine)
+    hwy::Prefetch(static_cast<const std::byte*>(weights) + at);
+}
 
 template <std::size_t kRows, std::size_t kVectors>
 HWY_INLINE void load_sums(const Part& part, VF (&sums)[kRows][kVectors]) {
@@ -79,6 +92,7 @@ struct Float32Tile {
     VF sums[kRows][kVectors];
     load_sums(part, sums);
     for (std::size_t k = 0; k < part.steps; ++k, x += kRowStep, weights += kPanel) {
+      fetch_rest<kVectors>(part, weights);
       VF weight[kVectors];
       for (std::size_t v = 0; v < kVectors; ++v) weight[v] = hn::Load(d, weights + v * kLanes);
       for (std::size_t r = 0; r < kRows; ++r) {
@@ -105,7 +119,8 @@ struct Bf16Tile {
     const auto* weights = reinterpret_cast<const std::uint32_t*>(part.weights) + part.first;
     VF sums[kRows][kVectors];
     load_sums(part, sums);
-    for (std::size_t pair = 0; pair < part.steps; ++pair, x += kRowStep, weights += kPanel)
+    for (std::size_t pair = 0; pair < part.steps; ++pair, x += kRowStep, weights += kPanel) {
+      fetch_rest<kVectors>(part, weights);
       for (std::size_t v = 0; v < kVectors; ++v) {
         const VU weight = hn::Load(du, weights + v * kLanes);
         const VF even = hn::BitCast(d, hn::ShiftLeft<16>(weight));
@@ -116,6 +131,7 @@ struct Bf16Tile {
           sums[r][v] = hn::MulAdd(odd, hn::BitCast(d, hn::And(values, upper)), sums[r][v]);
         }
       }
+    }
     store_sums(sums, part);
   }
 };
@@ -184,8 +200,10 @@ struct IntegerTile {
       for (std::size_t r = 0; r < kRows; ++r)
         for (std::size_t v = 0; v < kVectors; ++v) dots[r][v] = others[r][v] = hn::Zero(di);
       const std::byte* values = x + kGroupHead;
-      for (std::size_t at = part.first * 4; at < kBytes; at += 4 * kPanel)
+      for (std::size_t at = part.first * 4; at < kBytes; at += 4 * kPanel) {
+        fetch_rest<kVectors>(part, weights + at);
         values = add_products(weights + at, values, part.row_bytes, dots, others);
+      }
       const auto* scales = reinterpret_cast<const Bf16*>(weights + kBytes) + part.first;
       for (std::size_t v = 0; v < kVectors; ++v) {
         const VF scale = load(d, scales + v * kLanes);
@@ -240,8 +258,9 @@ void multiply_rows(const PanelProduct& p, std::size_t row) {
                  p.row_bytes,
                  std::min(kTurn, p.steps - begin),
                  0,
-                 sums};
-    for (; part.first < kPanel; part.first += kVectors * kLanes)
+                 sums,
+                 row == 0};
+    for (; part.first < kPanel; part.first += kVectors * kLanes, part.from_afar = false)
       Tile::template add<kRows, kVectors>(part);
   }
   for (std::size_t r = 0; r < kRows; ++r)

@@ -1,0 +1,4 @@
+# Highway compiles a kernel for every instruction set but these: SSSE3, which nothing selects, and SVE, whose vectors
+# have no size that an array could be made of. On ARM, too, scalar is one of them.
+set(TESSERA_HIGHWAY_DEFINITIONS HWY_COMPILE_ALL_ATTAINABLE
+    "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)")
