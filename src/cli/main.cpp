@@ -6,6 +6,7 @@
 #include "base/settings.h"
 #include "base/version.h"
 #include "cli/command.h"
+#include "generator/sample.h"
 
 namespace {
 
@@ -49,7 +50,7 @@ void add_commands(CLI::App& app) {
   add_encode(app);
   add_decode(app);
   add_reconstruct(app);
-  add_sample(app);
+  add_sample(app, tessera::sample_with_torch);
   add_complete(app);
   add_logits(app);
   auto* evaluate =

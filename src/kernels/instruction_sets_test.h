@@ -1,35 +1,22 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <string>
-#include <vector>
+
+#include "kernels/instruction_set.h"
 
 namespace tessera::kernels {
 
-/// Runs a test once per instruction set that this machine has and Highway was compiled for.
-class EveryInstructionSet : public testing::TestWithParam<std::int64_t> {
+/// Runs a test once per instruction set that this machine has.
+class EveryInstructionSet : public testing::TestWithParam<InstructionSet> {
  protected:
-  void SetUp() override {
-    hwy::SetSupportedTargetsForTest(GetParam());
-    hwy::GetChosenTarget().Update(GetParam());
-  }
-  void TearDown() override {
-    hwy::SetSupportedTargetsForTest(0);
-    hwy::GetChosenTarget().DeInit();
-  }
+  void SetUp() override { use_instruction_set(GetParam()); }
+  void TearDown() override { use_instruction_set(instruction_sets().back()); }
 };
 
-inline std::string instruction_set_name(const testing::TestParamInfo<std::int64_t>& info) {
-  return hwy::TargetName(info.param);
-}
-
-inline std::vector<std::int64_t> instruction_sets() {
-  std::vector<std::int64_t> sets;
-  for (std::int64_t left = hwy::SupportedTargets(); left; left &= left - 1)
-    sets.push_back(left & -left);
-  return sets;
+inline std::string instruction_set_name(const testing::TestParamInfo<InstructionSet>& info) {
+  return name_of(info.param);
 }
 
 }  // namespace tessera::kernels
