@@ -1,7 +1,5 @@
 #include "engine/convolution_weights.h"
 
-#include "formats/mapped_file.h"
-
 namespace tessera {
 
 ConvolutionWeights::ConvolutionWeights(const ModelWeights& model,
@@ -29,7 +27,7 @@ void ConvolutionWeights::load_into(Convolution& convolution) const {
     }
     convolution.load(joined.data(), bias);
   }
-  for (const auto& part : weights) forget_pages(part.bytes);
+  for (const auto& part : weights) part.forget();
 }
 
 }  // namespace tessera

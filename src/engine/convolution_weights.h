@@ -9,7 +9,7 @@ namespace tessera {
 /// other where several names share their input.
 struct ConvolutionWeights {
   int inputs, outputs, kernel;
-  std::vector<MappedWeights> weights, biases;
+  std::vector<WeightTensor> weights, biases;
 
   ConvolutionWeights(const ModelWeights& model, const std::vector<std::string>& names, int in,
                      int out_each, int kernel_size);

@@ -11,6 +11,12 @@
 #include "models/model_config.h"
 
 namespace tessera {
+namespace {
+
+// What oneDNN writes for the shapes of a decoder, and its tables: about as much for any of them.
+constexpr std::size_t kCodeBytes = 6 << 20;
+
+}  // namespace
 
 struct ImageDecoder::Impl {
   TokenizerConfig config;
@@ -77,19 +83,20 @@ void ImageDecoder::Impl::load() {
   workers.pool.for_each(steps.size(), [&](std::size_t step, int) { steps[step].layer->load(); });
 }
 
-ImageDecoder::ImageDecoder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ImageDecoder::ImageDecoder(const TokenizerConfig& config, int grid, const ModelWeights& weights,
+                           const ImageDecoderOptions& options, ThreadPool& pool)
+    : impl_(std::make_unique<Impl>(
+          config, weights, has_bf16() ? options.precision : ActivationType::float32, pool)) {
+  impl_->prepare(grid, grid);
+  impl_->load();
+}
 ImageDecoder::~ImageDecoder() = default;
 ImageDecoder::ImageDecoder(ImageDecoder&&) noexcept = default;
 
 ImageDecoder ImageDecoder::open(const fs::path& folder, const ImageDecoderOptions& options,
                                 ThreadPool& pool) {
-  const auto model = read_model_config(folder, "tokenizer");
-  const auto file = open_model_weights(folder);
-  const auto type = has_bf16() ? options.precision : ActivationType::float32;
-  auto impl = std::make_unique<Impl>(model.recipe.tokenizer, ModelWeights(file), type, pool);
-  impl->prepare(model.recipe.grid(), model.recipe.grid());
-  impl->load();
-  return ImageDecoder(std::move(impl));
+  const auto recipe = read_model_config(folder, "tokenizer").recipe;
+  return {recipe.tokenizer, recipe.grid(), FileWeights(open_model_weights(folder)), options, pool};
 }
 
 void ImageDecoder::decode(std::span<const std::int32_t> codes, int rows, int columns,
@@ -123,7 +130,7 @@ void ImageDecoder::decode(std::span<const std::int32_t> codes, int rows, int col
 
 std::size_t ImageDecoder::memory(int rows, int columns) const {
   const auto needs = impl_->needs(rows, columns);
-  std::size_t bytes = impl_->table.weight_bytes();
+  std::size_t bytes = kCodeBytes + impl_->table.weight_bytes();
   for (const auto& step : impl_->steps) bytes += step.layer->weight_bytes();
   for (std::size_t map = 0; map < kMapBuffers; ++map) bytes += needs.maps[map];
   return bytes + impl_->workers.scratch.size() * needs.scratch + needs.shared;

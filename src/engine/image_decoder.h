@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/thread_pool.h"
 #include "engine/feature_map.h"
+#include "engine/model_weights.h"
 #include "recipe/tokenizer_config.h"
 
 namespace tessera {
@@ -24,6 +25,9 @@ class ImageDecoder {
   /// missing, misshapen, of another type than float32 or not finite. Borrows the pool.
   static ImageDecoder open(const fs::path& folder, const ImageDecoderOptions& options,
                            ThreadPool& pool);
+  /// The same of any tokenizer's weights, made ready for images of `grid` x `grid` codes.
+  ImageDecoder(const TokenizerConfig& config, int grid, const ModelWeights& weights,
+               const ImageDecoderOptions& options, ThreadPool& pool);
   ~ImageDecoder();
   ImageDecoder(ImageDecoder&&) noexcept;
 
@@ -33,8 +37,8 @@ class ImageDecoder {
   /// more. Not for two threads at once.
   void decode(std::span<const std::int32_t> codes, int rows, int columns, std::span<float> pixels);
 
-  /// Bytes that decoding such images takes while it runs: weights, the largest activations and
-  /// each thread's scratch memory, but not codes and pixels.
+  /// Bytes that decoding such images takes while it runs: weights, the largest activations, each
+  /// thread's scratch memory and generated code, but not codes and pixels.
   std::size_t memory(int rows, int columns) const;
   /// Multiplications and additions for one image by the plain algorithm: two for each multiply-add
   /// of a convolution or matrix product, upsampled maps taken as they are.
@@ -46,7 +50,6 @@ class ImageDecoder {
 
  private:
   struct Impl;
-  explicit ImageDecoder(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -27,6 +27,17 @@ std::size_t round_up(std::size_t count, std::size_t unit) {
   return (count + unit - 1) / unit * unit;
 }
 
+// Calls body(panel, thread) for every panel, runs of them on one thread.
+template <typename Body>
+void for_each_panel(ThreadPool& pool, const kernels::PackedMatrix& matrix, const Body& body) {
+  const std::size_t panels = matrix.panels(),
+                    run = kernels::panels_a_task(matrix, static_cast<std::size_t>(pool.threads()));
+  pool.for_each((panels + run - 1) / run, [&](std::size_t task, int thread) {
+    for (std::size_t panel = task * run; panel < std::min((task + 1) * run, panels); ++panel)
+      body(panel, thread);
+  });
+}
+
 std::size_t widest_prepared(const GeneratorWeights& weights) {
   const auto dim = static_cast<std::size_t>(weights.transformer().dim),
              ffn = static_cast<std::size_t>(weights.transformer().ffn_dim());
@@ -171,7 +182,7 @@ void TokenTransformer::attend_head(const Layer& layer, std::size_t head, std::si
 
 void TokenTransformer::feed_forward(const Layer& layer, std::size_t rows) {
   prepare_normed(layer.ffn_norm, rows);
-  pool_.for_each(layer.gates.panels(), [&](std::size_t panel, int thread) {
+  for_each_panel(pool_, layer.gates, [&](std::size_t panel, int thread) {
     float* both = scratch_[static_cast<std::size_t>(thread)].data();  // [rows, gates | ups]
     kernels::multiply_panel(panel_of(layer.gates, panel), 0, rows, prepared_.data(), both, kPanel);
     const std::size_t first = panel * kGatesPerPanel,
@@ -203,7 +214,7 @@ void TokenTransformer::prepare(const float* values, std::size_t width, std::size
 }
 
 void TokenTransformer::add_product(const kernels::PackedMatrix& matrix, std::size_t rows) {
-  pool_.for_each(matrix.panels(), [&](std::size_t panel, int thread) {
+  for_each_panel(pool_, matrix, [&](std::size_t panel, int thread) {
     float* added = scratch_[static_cast<std::size_t>(thread)].data();  // [rows, 64]
     kernels::multiply_panel(panel_of(matrix, panel), 0, rows, prepared_.data(), added, kPanel);
     const std::size_t first = panel * kPanel, count = std::min(kPanel, matrix.outputs - first);
@@ -213,7 +224,7 @@ void TokenTransformer::add_product(const kernels::PackedMatrix& matrix, std::siz
 }
 
 void TokenTransformer::product(const kernels::PackedMatrix& matrix, std::size_t rows, float* out) {
-  pool_.for_each(matrix.panels(), [&](std::size_t panel, int) {
+  for_each_panel(pool_, matrix, [&](std::size_t panel, int) {
     kernels::multiply_panel(matrix, panel, rows, prepared_.data(), out, matrix.outputs);
   });
 }

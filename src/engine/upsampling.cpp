@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "formats/mapped_file.h"
 
 namespace tessera {
 namespace {
@@ -77,7 +76,7 @@ void Upsampling::load() {
   for (int phase = 0; phase < 4; ++phase)
     phases_[static_cast<std::size_t>(phase)].load(
         phase_weights(values, phase / 2, phase % 2).data(), bias);
-  forget_pages(weights_.weights.front().bytes);
+  weights_.weights.front().forget();
 }
 
 std::size_t Upsampling::weight_bytes() const {
