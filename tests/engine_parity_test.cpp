@@ -65,6 +65,10 @@ class EngineParity : public testing::TestWithParam<bool> {
     return ((found - expected).abs().max() / expected.abs().max()).item<double>();
   }
 
+  static double rms_error(const torch::Tensor& found, const torch::Tensor& expected) {
+    return ((found - expected).norm() / expected.norm()).item<double>();
+  }
+
   TemporaryFolder folder_;
   ThreadPool pool_{2};
   Recipe recipe_;
@@ -75,17 +79,31 @@ class EngineParity : public testing::TestWithParam<bool> {
 TEST_P(EngineParity, LogitsOfEveryStep) {
   const auto tokens = torch::randint(shape_.vocabulary, {shape_.positions()}, torch::kInt64);
   const auto expected = torch_logits(2, tokens);
-  // bf16 rounds weights, activations, keys and values by 2^-9 each, several times a layer; int8
-  // and int4 round by half a step of a scale.
+  // Largest difference over the largest logit. bf16 rounds weights, activations, keys and values by
+  // 2^-9 each, several times a layer.
   for (const auto& [type, cache, bound] :
        {std::tuple{WeightType::float32, CacheType::float32, 2e-5},
-        {WeightType::bf16, CacheType::bf16, 2e-2},
-        {WeightType::int8, CacheType::int8, 4e-2},
-        {WeightType::int4, CacheType::bf16, 3e-1}}) {
+        {WeightType::bf16, CacheType::bf16, 2e-2}}) {
     const auto weights = GeneratorWeights::open(folder_ / "generator", type, pool_);
     for (const auto set : kernels::instruction_sets()) {
       kernels::use_instruction_set(set);
       EXPECT_LT(relative_error(engine_logits(weights, cache, 2, tokens), expected), bound)
+          << name_of(type) << " on " << kernels::name_of(set);
+    }
+  }
+}
+
+// Random weights hold nothing that rounding could spare: a group of 64 normal numbers in eight
+// bits, or of 32 in four, is off by 0.6% or 8% of their deviation, weights and (in eight bits)
+// activations alike, through three layers of five products.
+TEST_P(EngineParity, QuantizedLogits) {
+  const auto tokens = torch::randint(shape_.vocabulary, {shape_.positions()}, torch::kInt64);
+  const auto expected = torch_logits(1, tokens);
+  for (const auto& [type, bound] : {std::pair{WeightType::int8, 0.04}, {WeightType::int4, 0.4}}) {
+    const auto weights = GeneratorWeights::open(folder_ / "generator", type, pool_);
+    for (const auto set : kernels::instruction_sets()) {
+      kernels::use_instruction_set(set);
+      EXPECT_LT(rms_error(engine_logits(weights, CacheType::int8, 1, tokens), expected), bound)
           << name_of(type) << " on " << kernels::name_of(set);
     }
   }

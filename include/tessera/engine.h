@@ -62,7 +62,8 @@ struct Drawn {
 struct Callbacks {
   /// A row of tokens is complete.
   std::function<void(std::size_t image, std::span<const std::int32_t> tokens)> row;
-  /// A preview: what is not yet drawn is grey.
+  /// A preview: what is not yet drawn is grey. It comes some tokens late, since it is decoded while
+  /// more are drawn.
   std::function<void(std::size_t image, const Picture& preview)> preview;
   /// The image is complete.
   std::function<void(std::size_t image, const Drawn& drawn)> image;

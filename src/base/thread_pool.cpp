@@ -14,6 +14,7 @@ namespace {
 
 constexpr auto kActiveWait = std::chrono::microseconds(100);
 constexpr int kSpinsPerLook = 64;  // at the clock
+constexpr std::uint64_t kNextCall = std::uint64_t{1} << 16, kUsedMask = kNextCall - 1;
 
 void pause_briefly() {
 #if defined(__x86_64__)
@@ -39,16 +40,16 @@ void wait_for_change(const std::atomic<T>& value, T old) {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
-  TESSERA_CHECK(threads >= 1);
+ThreadPool::ThreadPool(int threads) : used_(threads) {
+  TESSERA_CHECK(threads >= 1 && threads < static_cast<int>(kUsedMask));
   for (int thread = 1; thread < threads; ++thread)
     workers_.emplace_back([this, thread] { work(thread); });
 }
 
 ThreadPool::~ThreadPool() {
   stop_ = true;
-  generation_.fetch_add(1, std::memory_order_release);
-  generation_.notify_all();
+  call_number_.fetch_add(kNextCall, std::memory_order_release);
+  call_number_.notify_all();
   for (auto& worker : workers_) worker.join();
 }
 
@@ -67,11 +68,13 @@ void ThreadPool::run(std::size_t tasks, const void* context, Call call) {
   context_ = context;
   call_ = call;
   next_.store(0, std::memory_order_relaxed);
-  const bool shared = tasks > 1 && !workers_.empty();
+  const auto used = static_cast<std::uint64_t>(used_.load(std::memory_order_relaxed));
+  const bool shared = tasks > 1 && used > 1;
   if (shared) {
-    busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-    generation_.fetch_add(1, std::memory_order_release);
-    generation_.notify_all();
+    busy_.store(static_cast<int>(used) - 1, std::memory_order_relaxed);
+    const auto last = call_number_.load(std::memory_order_relaxed);
+    call_number_.store((last | kUsedMask) + 1 + used, std::memory_order_release);
+    call_number_.notify_all();
   }
   take_tasks(0);
   if (shared)
@@ -83,12 +86,18 @@ void ThreadPool::run(std::size_t tasks, const void* context, Call call) {
   }
 }
 
+void ThreadPool::use(int threads) {
+  TESSERA_CHECK(threads >= 1 && threads <= this->threads());
+  used_ = threads;
+}
+
 void ThreadPool::work(int thread) {
-  std::uint32_t seen = 0;
+  std::uint64_t seen = 0;
   while (true) {
-    wait_for_change(generation_, seen);
-    seen = generation_.load(std::memory_order_acquire);
+    wait_for_change(call_number_, seen);
+    seen = call_number_.load(std::memory_order_acquire);
     if (stop_) return;
+    if (thread >= static_cast<int>(seen & kUsedMask)) continue;
     take_tasks(thread);
     if (busy_.fetch_sub(1, std::memory_order_release) == 1) busy_.notify_one();
   }

@@ -45,6 +45,21 @@ TEST(ThreadPool, WorksAgainAfterItsThreadsFellAsleep) {
   }
 }
 
+TEST(ThreadPool, LeavesCoresToOthersWhenAskedTo) {
+  ThreadPool pool(4);
+  for (const int used : {1, 3, 2, 4, 1, 4}) {
+    pool.use(used);
+    for (int round = 0; round < 20; ++round) {
+      std::vector<int> calls(50, 0);
+      pool.for_each(50, [&](std::size_t task, int thread) {
+        EXPECT_LT(thread, used);
+        ++calls[task];
+      });
+      EXPECT_EQ(calls, std::vector<int>(50, 1));
+    }
+  }
+}
+
 TEST(ThreadPool, ThrowsWhatATaskThrewAndGoesOn) {
   ThreadPool pool(2);
   EXPECT_EQ(error_of([&] {

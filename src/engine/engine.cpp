@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "base/error.h"
+#include "engine/background_decoder.h"
 #include "engine/opened_models.h"
 #include "engine/token_sampler.h"
 #include "samples/classes.h"
@@ -41,32 +42,59 @@ std::size_t rows_for(std::span<const TokenRequest> requests, int most) {
   return std::clamp<std::size_t>(rows, 2, static_cast<std::size_t>(most));
 }
 
-/// Tells a caller what happens to its images while the sampler draws them.
+/// One call of draw(): tells the caller what happens to its images while the sampler draws their
+/// tokens and, in the background, others are decoded.
 class Drawing {
  public:
   Drawing(OpenedModels& models, std::span<const Request> requests, const Callbacks& callbacks)
-      : models_(models), requests_(requests), callbacks_(callbacks), drawn_(requests.size()) {}
+      : models_(models), requests_(requests), callbacks_(callbacks), drawn_(requests.size()) {
+    if (models.has_decoder())
+      decoder_.emplace([&](std::span<const std::int32_t> tokens) { return models.decode(tokens); });
+  }
+  ~Drawing() { models_.share_threads(false); }
 
   TokenSampler::Observer observer() {
     return {.token = [this](std::size_t image, auto tokens) { token(image, tokens); },
             .image = [this](std::size_t image, auto tokens) { finish(image, std::move(tokens)); }};
   }
+  /// Tells of what was decoded meanwhile. `drawing`: whether tokens are still being drawn.
+  void hear(bool drawing) {
+    if (!decoder_) return;
+    for (auto& job : decoder_->take_done()) hear_of(std::move(job));
+    models_.share_threads(drawing && decoder_->busy());
+  }
+  /// Whether something is left to decode; waits for some of it.
+  bool decode_on() {
+    if (!decoder_ || !decoder_->busy()) return false;
+    decoder_->wait();
+    return true;
+  }
   std::vector<Drawn> take() { return std::move(drawn_); }
 
  private:
+  std::size_t rows_of(std::size_t tokens) const {
+    return tokens / static_cast<std::size_t>(models_.info().grid_columns);
+  }
   void token(std::size_t image, std::span<const std::int32_t> tokens) {
-    const auto columns = static_cast<std::size_t>(models_.info().grid_columns);
-    if (tokens.size() % columns != 0) return;
+    if (tokens.size() % static_cast<std::size_t>(models_.info().grid_columns) != 0) return;
     if (callbacks_.row) callbacks_.row(image, tokens);
-    if (callbacks_.preview && models_.has_decoder() &&
-        is_preview(requests_[image].previews, tokens.size() / columns))
-      callbacks_.preview(image, models_.decode_beginning(tokens));
+    if (callbacks_.preview && decoder_ &&
+        is_preview(requests_[image].previews, rows_of(tokens.size())))
+      decoder_->add(image, {tokens.begin(), tokens.end()});
   }
   void finish(std::size_t image, std::vector<std::int32_t> tokens) {
-    auto& drawn = drawn_[image];
-    drawn.tokens = std::move(tokens);
-    if (models_.has_decoder()) drawn.picture = models_.decode(drawn.tokens);
-    if (callbacks_.image) callbacks_.image(image, drawn);
+    drawn_[image].tokens = std::move(tokens);
+    if (decoder_) return decoder_->add(image, drawn_[image].tokens);
+    if (callbacks_.image) callbacks_.image(image, drawn_[image]);
+  }
+  void hear_of(BackgroundDecoder::Job job) {
+    auto& drawn = drawn_[job.image];
+    if (rows_of(job.tokens.size()) < static_cast<std::size_t>(models_.info().grid_rows)) {
+      if (callbacks_.preview) callbacks_.preview(job.image, job.picture);
+      return;
+    }
+    drawn.picture = std::move(job.picture);
+    if (callbacks_.image) callbacks_.image(job.image, drawn);
   }
   // Evenly over the rows; the complete image is not among them.
   bool is_preview(int previews, std::size_t row) const {
@@ -79,6 +107,7 @@ class Drawing {
   std::span<const Request> requests_;
   const Callbacks& callbacks_;
   std::vector<Drawn> drawn_;
+  std::optional<BackgroundDecoder> decoder_;
 };
 
 }  // namespace
@@ -113,8 +142,17 @@ std::vector<Drawn> Engine::draw(std::span<const Request> requests, const Callbac
   Drawing drawing(models, requests, callbacks);
   TokenSampler sampler(models.transformer(rows_for(tokens, info().most_rows)), drawing.observer());
   for (std::size_t id = 0; id < tokens.size(); ++id) sampler.add(id, std::move(tokens[id]));
-  while (sampler.step() > 0)
+  const auto stop_if_cancelled = [&] {
     if (impl_->cancelled) throw Cancelled();
+  };
+  for (bool left = !requests.empty(); left; stop_if_cancelled()) {
+    left = sampler.step() > 0;
+    drawing.hear(left);
+  }
+  for (bool left = true; left; drawing.hear(false)) {
+    stop_if_cancelled();
+    left = drawing.decode_on();
+  }
   return drawing.take();
 }
 

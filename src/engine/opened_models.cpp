@@ -53,6 +53,7 @@ std::string gigabytes(std::size_t bytes) {
 
 OpenedModels::OpenedModels(const EngineOptions& options)
     : pool_(threads_of(options)),
+      decoder_pool_(pool_.threads()),
       weights_(GeneratorWeights::open(folders_of(options).generator, weight_type(options.weights),
                                       pool_)),
       cache_(cache_type(options.cache, weights_.type())) {
@@ -75,7 +76,7 @@ void OpenedModels::open_decoder(const std::string& generator, const std::string&
                          fs::path(tokenizer) / "model.safetensors");
   const auto precision =
       weights_.type() == WeightType::float32 ? ActivationType::float32 : ActivationType::bf16;
-  decoder_.emplace(ImageDecoder::open(tokenizer, {precision}, pool_));
+  decoder_.emplace(ImageDecoder::open(tokenizer, {precision}, decoder_pool_));
   info_.image_width = info_.grid_columns * decoder_->pixels_per_token();
   info_.image_height = info_.grid_rows * decoder_->pixels_per_token();
 }
@@ -110,24 +111,24 @@ TokenTransformer& OpenedModels::transformer(std::size_t rows) {
   return *transformer_;
 }
 
+// What is missing is decoded as token 0 and then covered.
 Picture OpenedModels::decode(std::span<const std::int32_t> tokens) {
+  std::vector<std::int32_t> all(tokens.begin(), tokens.end());
+  all.resize(static_cast<std::size_t>(info_.grid_rows * info_.grid_columns));
   Picture picture{info_.image_width, info_.image_height, {}};
   std::vector<float> pixels(static_cast<std::size_t>(picture.width * picture.height) * 3);
-  decoder_->decode(tokens, info_.grid_rows, info_.grid_columns, pixels);
+  decoder_->decode(all, info_.grid_rows, info_.grid_columns, pixels);
   picture.pixels.resize(pixels.size());
-  std::transform(pixels.begin(), pixels.end(), picture.pixels.begin(), byte_from_float);
+  const auto shown = static_cast<std::ptrdiff_t>(pixels.size() * tokens.size() / all.size());
+  std::transform(pixels.begin(), pixels.begin() + shown, picture.pixels.begin(), byte_from_float);
+  std::fill(picture.pixels.begin() + shown, picture.pixels.end(), kGrey);
   return picture;
 }
 
-// What is missing is decoded as token 0 and then covered.
-Picture OpenedModels::decode_beginning(std::span<const std::int32_t> tokens) {
-  std::vector<std::int32_t> all(tokens.begin(), tokens.end());
-  all.resize(static_cast<std::size_t>(info_.grid_rows * info_.grid_columns));
-  auto picture = decode(all);
-  const auto shown = picture.pixels.size() * tokens.size() / all.size();
-  std::fill(picture.pixels.begin() + static_cast<std::ptrdiff_t>(shown), picture.pixels.end(),
-            kGrey);
-  return picture;
+void OpenedModels::share_threads(bool share) {
+  const int all = pool_.threads(), decoding = std::max(1, all / 2);
+  pool_.use(share ? std::max(1, all - decoding) : all);
+  decoder_pool_.use(share ? decoding : all);
 }
 
 }  // namespace tessera

@@ -9,7 +9,8 @@
 
 namespace tessera {
 
-/// The two models of an Engine, ready to run, and the threads that run them.
+/// The two models of an Engine, ready to run, and the threads that run them: as many for each,
+/// which share the cores by share_threads.
 class OpenedModels {
  public:
   /// Throws Error or FileError on bad input.
@@ -22,10 +23,11 @@ class OpenedModels {
   /// The transformer for so many rows; kept from one call to the next, since most are alike.
   /// Throws Error when they need more memory than is free.
   TokenTransformer& transformer(std::size_t rows);
-  /// Tokens of a whole image to pixels.
+  /// Tokens of an image's first rows, or of all, to pixels; what is missing is grey. Not for two
+  /// threads at once, but beside transformer().
   Picture decode(std::span<const std::int32_t> tokens);
-  /// Tokens of the first rows to pixels; the rest is grey.
-  Picture decode_beginning(std::span<const std::int32_t> tokens);
+  /// Whether images are decoded while tokens are drawn: then each has a part of the threads.
+  void share_threads(bool share);
 
   MemoryEstimate estimate(std::size_t rows) const;
 
@@ -33,7 +35,7 @@ class OpenedModels {
   void open_decoder(const std::string& generator, const std::string& tokenizer);
   int most_rows(int asked) const;
 
-  ThreadPool pool_;
+  ThreadPool pool_, decoder_pool_;
   GeneratorWeights weights_;
   kernels::CacheType cache_;
   std::optional<ImageDecoder> decoder_;
