@@ -11,6 +11,7 @@
 #include "base/testing.h"
 #include "engine/naive_decoder_test.h"
 #include "engine/one_dnn.h"
+#include "kernels/instruction_set.h"
 
 namespace tessera {
 namespace {
@@ -98,6 +99,22 @@ TEST(ImageDecoder, PixelsDoNotDependOnWhatWasDecodedBefore) {
           << rows << " x " << columns;
     }
   }
+}
+
+// oneDNN settles once what it uses, so that every instruction set takes a process of its own.
+TEST(ImageDecoderDeathTest, EveryInstructionSetComputesTheSame) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto agrees = [](kernels::InstructionSet set) {
+    kernels::use_instruction_set(set);
+    const auto codes = random_codes(kTiny, 3, 5, 2);
+    const auto expected = NaiveDecoder(kTiny, random_decoder(kTiny, 1)).decode(codes, 3, 5);
+    return has_bf16() == (set == kernels::InstructionSet::avx512bf16) &&
+           psnr(decoded(kTiny, ActivationType::float32, codes, 3, 5, 2), expected) > 100 &&
+           psnr(decoded(kTiny, ActivationType::bf16, codes, 3, 5, 2), expected) > 45;
+  };
+  for (const auto set : kernels::instruction_sets())
+    EXPECT_EXIT(std::exit(agrees(set) ? 0 : 1), ::testing::ExitedWithCode(0), "")
+        << kernels::name_of(set);
 }
 
 TEST(ImageDecoder, CountsThePlainAlgorithm) {
