@@ -12,5 +12,6 @@ int main(int argc, char** argv) {
   auto* bench = app.add_subcommand("bench", "measure the engine beside the machine's limits");
   bench->require_subcommand(1);
   add_bench_decode(*bench);
+  add_bench_image_decoder(*bench);
   return run_command(app, argc, argv);
 }

@@ -36,6 +36,7 @@ void add_commands(CLI::App& app) {
   add_bench_train(*bench);
   add_bench_loader(*bench);
   add_bench_decode(*bench);
+  add_bench_image_decoder(*bench);
 }
 
 }  // namespace

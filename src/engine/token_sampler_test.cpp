@@ -139,14 +139,21 @@ TEST_F(TokenSamplers, RefuseWhatTheModelDoesNotHave) {
   const auto refused = [&](const TokenRequest& request) {
     return error_of([&] { sampler.add(0, request); });
   };
-  EXPECT_THAT(refused({.label = 4}), HasSubstr("class is 4, expected 0 to 2, or 3 for none"));
-  EXPECT_THAT(refused({.label = -1}), HasSubstr("class is -1"));
-  EXPECT_THAT(refused({.label = 0, .kept = {70}}), HasSubstr("a kept token is 70"));
-  EXPECT_THAT(refused({.label = 0, .kept = std::vector<std::int32_t>(12, 0)}),
-              HasSubstr("cannot keep 12"));
-  EXPECT_THAT(refused({.label = 0, .sampling = {.top_p = 2}}), HasSubstr("top_p"));
-  EXPECT_THAT(refused({.label = 0, .sampling = {.cfg_schedule = "sideways"}}),
-              HasSubstr("sideways"));
+  TokenRequest request;
+  request.label = 4;
+  EXPECT_THAT(refused(request), HasSubstr("class is 4, expected 0 to 2, or 3 for none"));
+  request.label = -1;
+  EXPECT_THAT(refused(request), HasSubstr("class is -1"));
+  request.label = 0;
+  request.kept = {70};
+  EXPECT_THAT(refused(request), HasSubstr("a kept token is 70"));
+  request.kept.assign(12, 0);
+  EXPECT_THAT(refused(request), HasSubstr("cannot keep 12"));
+  request.kept.clear();
+  request.sampling.top_p = 2;
+  EXPECT_THAT(refused(request), HasSubstr("top_p"));
+  request.sampling = {.cfg_schedule = "sideways"};
+  EXPECT_THAT(refused(request), HasSubstr("sideways"));
 }
 
 }  // namespace
