@@ -37,6 +37,9 @@ std::string tokenizer_hash_of(const ModelConfig& config, const fs::path& folder)
 }
 
 void check_parameters(const SafetensorsFile& weights, std::int64_t expected) {
+  if (weights.metadata().contains("packed"))
+    throw FileError(weights.path(),
+                    "is packed for the engine, expected the folder that it was quantized from");
   std::int64_t found = 0;
   for (const auto& tensor : weights.tensors())
     found += static_cast<std::int64_t>(tensor.bytes.size() / size_of(tensor.type));
