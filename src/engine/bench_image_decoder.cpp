@@ -1,22 +1,22 @@
 #include "engine/bench_image_decoder.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstring>
-#include <fstream>
-#include <thread>
+#include <optional>
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/machine.h"
 #include "base/progress.h"
 #include "base/random.h"
 #include "base/version.h"
-#include "engine/aligned_buffer.h"
 #include "engine/image_decoder.h"
+#include "engine/instruction_set_choice.h"
+#include "engine/machine_speed.h"
 #include "engine/one_dnn.h"
+#include "engine/thread_count.h"
+#include "kernels/instruction_set.h"
 
 namespace tessera {
 namespace {
@@ -27,48 +27,6 @@ double seconds_of(const auto& work) {
   const auto start = std::chrono::steady_clock::now();
   work();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-/// Operations per second of products of matrices that fit a core's second-level cache, one on each
-/// thread at a time: the best of ten.
-double product_speed(ActivationType type, ThreadPool& pool) {
-  constexpr int kSize = 384, kRepeats = 40, kTrials = 10;
-  const OneThread one_thread;
-  const dnnl::memory::desc plain({kSize, kSize}, one_dnn_type(type), dnnl::memory::format_tag::ab);
-  const dnnl::memory::desc packed({kSize, kSize}, one_dnn_type(type),
-                                  dnnl::memory::format_tag::any);
-  const dnnl::matmul::primitive_desc description({plain, packed, plain}, processor_engine());
-  const dnnl::matmul product(description);
-  const auto multiply = [&](std::size_t, int) {
-    const OneThread here_too;
-    const auto zeros = [](const dnnl::memory::desc& desc) {
-      dnnl::memory memory(desc, processor_engine());
-      std::memset(memory.get_data_handle(), 0, desc.get_size());
-      return memory;
-    };
-    const auto a = zeros(plain), b = zeros(description.weights_desc()), c = zeros(plain);
-    const dnnl::stream stream(processor_engine());
-    for (int repeat = 0; repeat < kRepeats; ++repeat)
-      product.execute(stream, {{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c}});
-  };
-  const auto tasks = static_cast<std::size_t>(pool.threads());
-  double best = HUGE_VAL;
-  for (int trial = 0; trial < kTrials; ++trial)
-    best = std::min(best, seconds_of([&] { pool.for_each(tasks, multiply); }));
-  return 2 * std::pow(kSize, 3) * kRepeats * pool.threads() / best;
-}
-
-std::string processor_name() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);)
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  return "unknown";
-}
-
-std::int64_t peak_memory() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return std::int64_t{usage.ru_maxrss} * 1024;
 }
 
 /// The decoder that is measured, and the images that it decodes.
@@ -133,35 +91,36 @@ void check_options(const ImageDecoderBenchOptions& options) {
 
 nlohmann::json bench_image_decoder(const ImageDecoderBenchOptions& options) {
   check_options(options);
-  ThreadPool pool(options.threads > 0
-                      ? options.threads
-                      : std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
+  choose_instruction_set();
+  ThreadPool pool(thread_count(options.threads));
   const auto wanted = options.weights == "bf16" ? ActivationType::bf16 : ActivationType::float32;
-  std::vector<Subject> made;
+  std::optional<Subject> subject;
   const double open_seconds =
-      seconds_of([&] { made.push_back(make_subject(options, wanted, options.batch, pool)); });
-  auto& subject = made.front();
-  const auto type = subject.decoder.precision();
-  subject.decode(0);  // warms up
-  const auto first_image = subject.pixels;
+      seconds_of([&] { subject.emplace(make_subject(options, wanted, options.batch, pool)); });
+  const auto type = subject->decoder.precision();
+  subject->decode(0);  // warms up
+  const auto first_image = subject->pixels;
 
-  const double peak_before = product_speed(type, pool);
   std::vector<double> seconds;
   Progress progress("bench image-decoder", options.runs, options.quiet, "images", options.batch);
   for (int run = 0; run < options.runs; ++run) {
     stop_if_interrupted();
     seconds.push_back(seconds_of([&] {
-      for (int image = 0; image < options.batch; ++image) subject.decode(image);
+      for (int image = 0; image < options.batch; ++image) subject->decode(image);
     }));
     progress.update(run + 1);
   }
   progress.finish();
-  const double peak = std::max(peak_before, product_speed(type, pool));
-  const auto resident = peak_memory();
-  const auto estimate = subject.decoder.memory(subject.grid, subject.grid);
-  const double flops = subject.decoder.flops(subject.grid, subject.grid);
+  const auto resident = peak_resident_bytes();  // before what else is measured takes more
+  const auto estimate = subject->decoder.memory(subject->grid, subject->grid);
+  const double flops = subject->decoder.flops(subject->grid, subject->grid);
+  subject.reset();
   const auto psnr = has_bf16() ? nlohmann::json(check_pixels(options, type, first_image, pool))
                                : nlohmann::json();  // no other precision here
+  const double peak = measure_speed(type == ActivationType::bf16 ? kernels::WeightType::bf16
+                                                                 : kernels::WeightType::float32,
+                                    pool)
+                          .flops_per_second;
 
   std::sort(seconds.begin(), seconds.end());
   const double median = seconds[seconds.size() / 2];
@@ -181,7 +140,8 @@ nlohmann::json bench_image_decoder(const ImageDecoderBenchOptions& options) {
           {"open_seconds", open_seconds},
           {"memory_estimate_bytes", estimate},
           {"peak_rss_bytes", resident},
-          {"psnr", psnr},
+          {"check", {{"psnr", psnr}}},
+          {"instruction_set", kernels::name_of(kernels::instruction_set())},
           {"threads", pool.threads()},
           {"processor", processor_name()},
           {"seed", options.seed},

@@ -15,9 +15,9 @@ struct ImageDecoderBenchOptions : RunOptions {
 };
 
 /// Speed of VQ-16's decoder with random weights on random tokens: median and spread, useful
-/// floating-point operations (those of the plain algorithm) and their share of what matrix products
-/// in the cache reach in the same run (above 1 is possible: Upsampling saves a tenth of the
-/// arithmetic). Throws Error when the first image is not the one that the other precision decodes.
+/// floating-point operations (those of the plain algorithm, of which Upsampling saves a tenth) and
+/// their share of what products in registers reach in the same run. Throws Error when the first
+/// image is not the one that the other precision decodes.
 nlohmann::json bench_image_decoder(const ImageDecoderBenchOptions& options);
 
 }  // namespace tessera

@@ -22,7 +22,7 @@ struct DecoderStep {
 /// The VQ decoder from latents [rows, columns, latent_channels] to pixels [rows f, columns f, 3],
 /// in the order in which it runs. Residual blocks add to their input where it lies, so that two
 /// maps of a size are alive at a time, and a third where the number of channels changes. Throws
-/// FileError for tensors that are missing, misshapen or not float32.
+/// FileError for tensors that are missing, misshapen or of no floating-point type.
 std::vector<DecoderStep> decoder_steps(const ModelWeights& weights, const TokenizerConfig& config,
                                        ActivationType type);
 

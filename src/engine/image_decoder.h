@@ -22,7 +22,7 @@ struct ImageDecoderOptions {
 class ImageDecoder {
  public:
   /// Opens a tokenizer's model folder and packs its weights. Throws FileError naming what is
-  /// missing, misshapen, of another type than float32 or not finite. Borrows the pool.
+  /// missing, misshapen, of no floating-point type or not finite. Borrows the pool.
   static ImageDecoder open(const fs::path& folder, const ImageDecoderOptions& options,
                            ThreadPool& pool);
   /// The same of any tokenizer's weights, made ready for images of `grid` x `grid` codes.

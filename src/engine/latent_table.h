@@ -11,7 +11,8 @@ namespace tessera {
 /// The codebook and the projection from codes to the decoder's latents.
 class LatentTable {
  public:
-  /// Throws FileError for tensors that are missing, misshapen, not float32 or not finite.
+  /// Throws FileError for tensors that are missing, misshapen, of no floating-point type or not
+  /// finite.
   LatentTable(const ModelWeights& weights, const TokenizerConfig& config);
 
   /// Latents [codes, latent_channels] of the codes. Throws Error for a code that does not exist.

@@ -1,43 +1,22 @@
 #include "engine/model_weights.h"
 
 #include <cmath>
-#include <cstring>
-#include <limits>
 #include <numeric>
 
 #include "base/error.h"
 #include "base/random.h"
+#include "engine/float_tensor.h"
 #include "formats/mapped_file.h"
 
 namespace tessera {
-namespace {
-
-// Without a way out of the loop, so that it runs in vectors.
-bool all_finite(std::span<const float> values) {
-  int infinite = 0;
-  for (const float value : values)
-    infinite |= !(std::fabs(value) <= std::numeric_limits<float>::max());
-  return infinite == 0;
-}
-
-std::span<const float> mapped_floats(std::span<const std::byte> bytes, std::vector<float>& buffer) {
-  const std::size_t count = bytes.size() / sizeof(float);
-  if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(float) == 0)
-    return {reinterpret_cast<const float*>(bytes.data()), count};
-  buffer.resize(count);
-  std::memcpy(buffer.data(), bytes.data(), bytes.size());
-  return buffer;
-}
-
-}  // namespace
 
 std::span<const float> WeightTensor::values(std::vector<float>& buffer) const {
   const auto found = read(buffer);
   if (!all_finite(found)) {
     std::size_t at = 0;
     while (std::isfinite(found[at])) ++at;
-    throw Error(name + ": element " + std::to_string(at) + " is " +
-                (std::isnan(found[at]) ? "not a number" : "infinite"));
+    throw FileError(path, "tensor '" + name + "': element " + std::to_string(at) + " is " +
+                              (std::isnan(found[at]) ? "not a number" : "infinite"));
   }
   return found;
 }
@@ -49,17 +28,10 @@ std::vector<float> WeightTensor::copy() const {
 }
 
 WeightTensor FileWeights::at(const std::string& name, const TensorShape& shape) const {
-  const std::string tensor_name = "tensor '" + name + "'";
-  if (!file_.contains(name)) throw FileError(file_.path(), tensor_name + " is missing");
-  const auto& tensor = file_.at(name);
-  if (tensor.type != DType::F32)
-    throw FileError(file_.path(), tensor_name, name_of(tensor.type), "F32");
-  if (tensor.shape != shape)
-    throw FileError(file_.path(), tensor_name, shape_text(tensor.shape), shape_text(shape));
-  const auto bytes = tensor.bytes;
-  return {file_.path().string() + ": " + tensor_name,
-          [bytes, file = file_](auto& buffer) { return mapped_floats(bytes, buffer); },
-          [bytes, file = file_] { forget_pages(bytes); }};
+  const FloatTensor tensor(file_, name, shape);
+  const auto mapped = file_.at(name).bytes;
+  return {file_.path(), name, [tensor](auto&) { return tensor.values(); },
+          [tensor, mapped] { forget_pages(mapped); }};
 }
 
 WeightTensor RandomWeights::at(const std::string& name, const TensorShape& shape) const {
@@ -73,7 +45,7 @@ WeightTensor RandomWeights::at(const std::string& name, const TensorShape& shape
   const auto fan_in = static_cast<float>(count) / static_cast<float>(shape.front());
   // Uniform in (-spread, spread) has variance spread^2 / 3.
   const float spread = matrix ? std::sqrt(3 / fan_in) : kVariation;
-  return {"random tensor '" + name + "'", [=, seed = seed_](std::vector<float>& buffer) {
+  return {"random weights", name, [=, seed = seed_](std::vector<float>& buffer) {
             Rng rng(mix({seed, name_hash}));
             buffer.resize(count);
             for (float& value : buffer)

@@ -12,15 +12,16 @@ namespace tessera {
 
 using TensorShape = std::vector<std::int64_t>;
 
-/// A tensor of float32 whose values are read when their turn comes.
+/// A tensor whose values are read when their turn comes.
 struct WeightTensor {
-  std::string name;  ///< with the file, for messages
-  /// Returns the values, in `buffer` or elsewhere.
+  fs::path path;  ///< of the file that it is from
+  std::string name;
+  /// Returns the values as float32, in `buffer` or elsewhere.
   std::function<std::span<const float>(std::vector<float>& buffer)> read;
   /// Called when they have been packed and will not be read again.
   std::function<void()> forget = [] {};
 
-  /// What `read` returns. Throws Error unless all of it is finite.
+  /// What `read` returns. Throws FileError unless all of it is finite.
   std::span<const float> values(std::vector<float>& buffer) const;
   std::vector<float> copy() const;  ///< the same, to keep
 };
@@ -29,7 +30,7 @@ struct WeightTensor {
 class ModelWeights {
  public:
   virtual ~ModelWeights() = default;
-  /// Throws Error naming the tensor if it is missing, misshapen or not float32.
+  /// Throws Error naming the tensor if it is missing, misshapen or not of floating-point numbers.
   virtual WeightTensor at(const std::string& name, const TensorShape& shape) const = 0;
 };
 

@@ -6,7 +6,8 @@
 
 namespace tessera {
 
-/// oneDNN's engine for this processor.
+/// oneDNN's engine for this processor. What it may use is settled at the first call: what the
+/// kernels use then (see instruction_set_choice.h).
 const dnnl::engine& processor_engine();
 
 /// Whether oneDNN multiplies bf16 by this processor's own instructions.
