@@ -2,10 +2,12 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <string>
 
 #include "base/run_options.h"
-#include "generator/sample.h"
+#include "samples/decode_options.h"
+#include "samples/write_samples.h"
 
 namespace tessera::cli {
 
@@ -17,6 +19,14 @@ CLI::App* add_command(CLI::App& parent, const std::string& name, const std::stri
 void add_run_options(CLI::App* command, RunOptions& options);
 /// All options of `sample`, which `complete` has too.
 void add_sample_options(CLI::App* command, SampleOptions& options);
+/// --backend and --device.
+void add_torch_options(CLI::App* command, SampleOptions& options);
+/// Draws images in one of the ways there are.
+using SampleBackend =
+    std::function<nlohmann::json(const SampleOptions& options, const Beginning& beginning)>;
+/// The backend that options ask for: the engine, or the LibTorch model where the program has it.
+/// Throws Error when they ask for what there is not.
+SampleBackend sample_backend(const SampleOptions& options, const SampleBackend& torch);
 /// --device, for what runs LibTorch models.
 void add_device_option(CLI::App* command, RunOptions& options);
 
@@ -26,9 +36,16 @@ void add_train_tokenizer(CLI::App& train);
 void add_train_generator(CLI::App& train);
 void add_train_features(CLI::App& train);
 void add_encode(CLI::App& app);
-void add_decode(CLI::App& app);
+using DecodeBackend = std::function<nlohmann::json(const DecodeOptions& options)>;
+/// `devices`: whether there are others than the CPU.
+void add_decode(CLI::App& app, const DecodeBackend& decode, bool devices);
+void add_info(CLI::App& app);
+void add_quantize(CLI::App& app);
+void add_bench_decode(CLI::App& bench);
+void add_bench_image_decoder(CLI::App& bench);
 void add_reconstruct(CLI::App& app);
-void add_sample(CLI::App& app);
+/// `torch` draws with the LibTorch model; empty in a program without it.
+void add_sample(CLI::App& app, const SampleBackend& torch);
 void add_complete(CLI::App& app);
 void add_logits(CLI::App& app);
 void add_evaluate_reconstruction(CLI::App& evaluate);

@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "cli/command.h"
+#include "generator/sample.h"
 
 namespace tessera::cli {
 
@@ -15,8 +16,12 @@ void add_complete(CLI::App& app) {
   command->add_option("--keep-rows", options->keep_rows, "rows of tokens kept, from the top")
       ->required();
   add_sample_options(command, *options);
+  add_torch_options(command, *options);
   command->callback([options] {
-    const auto result = complete_image(*options);
+    const auto draw = sample_backend(*options, sample_with_torch);
+    auto result = draw(*options, beginning_of(*options));
+    result["image"] = options->image;
+    result["keep_rows"] = options->keep_rows;
     write_results(options->json, result);
     if (!options->quiet && options->json != "-")
       std::cout << result["images"] << " completions in " << result["seconds"] << " s\n";

@@ -2,11 +2,10 @@
 
 #include "base/files.h"
 #include "cli/command.h"
-#include "tokenizer/apply.h"
 
 namespace tessera::cli {
 
-void add_decode(CLI::App& app) {
+void add_decode(CLI::App& app, const DecodeBackend& decode, bool devices) {
   auto options = std::make_shared<DecodeOptions>();
   auto* command =
       add_command(app, "decode", "turn tokens back into images",
@@ -19,9 +18,9 @@ void add_decode(CLI::App& app) {
       ->required();
   command->add_flag("--raw", options->raw, "write float32 [N, 3, H, W] instead of PNG files");
   add_run_options(command, *options);
-  add_device_option(command, *options);
-  command->callback([options] {
-    const auto result = decode_tokens(*options);
+  if (devices) add_device_option(command, *options);
+  command->callback([options, decode] {
+    const auto result = decode(*options);
     write_results(options->json, result);
     if (!options->quiet && options->json != "-")
       std::cout << options->out << ": " << result["images"] << " images\n";

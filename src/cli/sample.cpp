@@ -1,7 +1,8 @@
-#include "generator/sample.h"
+#include "engine/sample.h"
 
 #include <iostream>
 
+#include "base/error.h"
 #include "base/files.h"
 #include "cli/command.h"
 
@@ -29,23 +30,52 @@ void add_sample_options(CLI::App* command, SampleOptions& sample) {
   command->add_option("--batch", options->batch, "images drawn at a time")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
+  command
+      ->add_option("--weights", options->weights,
+                   "how the engine holds weights: float32, bf16, int8, int4; auto: as they were "
+                   "quantized, else bf16 where the processor multiplies it")
+      ->capture_default_str();
+  command
+      ->add_option("--cache", options->cache,
+                   "how the engine holds keys and values: float32, bf16, int8; auto: as weights")
+      ->capture_default_str();
   command->add_option("--out", options->out, "PNG of all images");
   command->add_option("--out-dir", options->out_dir,
                       "folder for one folder of PNG files per class");
   command->add_option("--tokens-out", options->tokens_out, "token file of what was drawn");
   add_run_options(command, *options);
-  add_device_option(command, *options);
 }
 
-void add_sample(CLI::App& app) {
+void add_torch_options(CLI::App* command, SampleOptions& options) {
+  command
+      ->add_option("--backend", options.backend,
+                   "engine, or torch: the model as it is trained, which the engine is held to; "
+                   "default: engine on the CPU")
+      ->check(CLI::IsMember({"engine", "torch"}));
+  add_device_option(command, options);
+}
+
+SampleBackend sample_backend(const SampleOptions& options, const SampleBackend& torch) {
+  const bool cpu = options.device == "cpu";
+  const auto backend = !options.backend.empty() ? options.backend : cpu ? "engine" : "torch";
+  if (backend == "torch" && !torch)
+    throw Error("--backend is 'torch', but this program was built without LibTorch");
+  if (backend == "engine" && !cpu)
+    throw Error("--device is '" + options.device +
+                "', but the engine runs on the CPU: expected --backend torch");
+  return backend == "torch" ? torch : sample_with_engine;
+}
+
+void add_sample(CLI::App& app, const SampleBackend& torch) {
   auto options = std::make_shared<SampleOptions>();
   auto* command = add_command(
       app, "sample", "draw new images",
       "tessera sample --generator runs/generator --tokenizer runs/tokenizer --classes all "
       "--count 8 --out runs/samples.png");
   add_sample_options(command, *options);
-  command->callback([options] {
-    const auto result = sample_images(*options);
+  if (torch) add_torch_options(command, *options);
+  command->callback([options, torch] {
+    const auto result = sample_backend(*options, torch)(*options, {});
     write_results(options->json, result);
     if (!options->quiet && options->json != "-")
       std::cout << result["images"] << " images in " << result["seconds"] << " s\n";

@@ -7,7 +7,7 @@
 #include "formats/npy.h"
 #include "generator/generator.h"
 #include "generator/likelihood.h"
-#include "models/classes.h"
+#include "samples/classes.h"
 #include "tokens/npy_codes.h"
 #include "training/device.h"
 

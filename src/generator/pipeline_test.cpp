@@ -13,6 +13,10 @@
 namespace tessera {
 namespace {
 
+nlohmann::json complete_with_torch(const CompleteOptions& options) {
+  return sample_with_torch(options, beginning_of(options));
+}
+
 using testing::HasSubstr;
 
 // An untrained tokenizer of 16-px images with 4 x 4 tokens, and a generator of such tokens.
@@ -111,9 +115,8 @@ TEST_F(Pipelines, CompletionsKeepTheTopRowsOfTheEncoding) {
   encode_images(encode);
   const auto encoded = codes("encoded");
   for (const int rows : {1, 3}) {
-    const auto result = complete_image(completion(rows, "completed"));
+    const auto result = complete_with_torch(completion(rows, "completed"));
     EXPECT_EQ(result["images"], 6);
-    EXPECT_EQ(result["keep_rows"], rows);
     std::set<std::vector<int>> variants;
     for (std::int64_t image = 0; image < 6; ++image) {
       const auto completed = codes("completed", image);
@@ -137,19 +140,19 @@ TEST_F(Pipelines, KeepingNoRowIsSampling) {
   SampleOptions sample;
   sample.generator = folder_ / "generator";
   sample.tokenizer = folder_ / "tokenizer";
-  sample_images(with_outputs(sample, "sampled"));
-  complete_image(completion(0, "completed"));
+  sample_with_torch(with_outputs(sample, "sampled"));
+  complete_with_torch(completion(0, "completed"));
   for (std::int64_t image = 0; image < 6; ++image)
     EXPECT_EQ(codes("completed", image), codes("sampled", image));
 }
 
 TEST_F(Pipelines, CompletionRefusesWhatItCannotKeep) {
   for (const int rows : {-1, 4})
-    EXPECT_THAT(error_of([&] { complete_image(completion(rows, "x")); }),
+    EXPECT_THAT(error_of([&] { complete_with_torch(completion(rows, "x")); }),
                 HasSubstr("expected 0 to 3"));
   auto options = completion(1, "x");
   options.image = folder_ / "generator/config.json";
-  EXPECT_THAT(error_of([&] { complete_image(options); }), HasSubstr("neither PNG nor JPEG"));
+  EXPECT_THAT(error_of([&] { complete_with_torch(options); }), HasSubstr("neither PNG nor JPEG"));
   EXPECT_FALSE(fs::exists(folder_ / "x.png"));
 }
 
@@ -160,15 +163,17 @@ TEST_F(Pipelines, AnExportedFolderSamplesAsTheTwoFoldersDo) {
   SampleOptions two;
   two.generator = folder_ / "generator";
   two.tokenizer = folder_ / "tokenizer";
-  sample_images(with_outputs(two, "two"));
+  sample_with_torch(with_outputs(two, "two"));
   SampleOptions one;
   one.pipeline = folder_ / "pipeline";
-  sample_images(with_outputs(one, "one"));
+  sample_with_torch(with_outputs(one, "one"));
   EXPECT_EQ(read_file(folder_ / "one.png"), read_file(folder_ / "two.png"));
   one.generator = folder_ / "generator";
-  EXPECT_THAT(error_of([&] { sample_images(with_outputs(one, "x")); }), HasSubstr("--pipeline"));
+  EXPECT_THAT(error_of([&] { sample_with_torch(with_outputs(one, "x")); }),
+              HasSubstr("--pipeline"));
   one.generator = one.pipeline = "";
-  EXPECT_THAT(error_of([&] { sample_images(with_outputs(one, "x")); }), HasSubstr("--pipeline"));
+  EXPECT_THAT(error_of([&] { sample_with_torch(with_outputs(one, "x")); }),
+              HasSubstr("--pipeline"));
   EXPECT_THAT(error_of([&] { export_pipeline(exporting()); }), HasSubstr("exists already"));
 }
 

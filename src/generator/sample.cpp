@@ -12,13 +12,8 @@ constexpr std::uint8_t kGrey = 128;  // what is to be completed, in the picture 
 
 Pipeline open_models(const SampleOptions& options) {
   const auto device = open_device(options);
-  const bool folders = !options.generator.empty() || !options.tokenizer.empty();
-  if (options.pipeline.empty() && (options.generator.empty() || options.tokenizer.empty()))
-    throw Error("expected --generator DIR and --tokenizer DIR, or --pipeline DIR");
-  if (!options.pipeline.empty() && folders)
-    throw Error("--pipeline holds a generator and a tokenizer, expected no others beside it");
-  return folders ? open_pipeline(options.generator, options.tokenizer, device)
-                 : open_pipeline(options.pipeline, device);
+  return options.pipeline.empty() ? open_pipeline(options.generator, options.tokenizer, device)
+                                  : open_pipeline(options.pipeline, device);
 }
 
 Image read_square(const fs::path& path, int side) {
@@ -50,25 +45,24 @@ Beginning keep_rows(const CompleteOptions& options, Pipeline& models) {
   const int pixels_per_token = models.tokenizer.config().recipe.tokenizer.downsampling();
   const auto image = read_square(options.image, shape.grid_rows * pixels_per_token);
   const auto codes = encode_square(models.tokenizer, image, models.generator.device());
-  return {codes.slice(0, 0, options.keep_rows * shape.grid_columns),
+  const auto kept =
+      codes.slice(0, 0, options.keep_rows * shape.grid_columns).to(torch::kInt32).contiguous();
+  return {{kept.data_ptr<std::int32_t>(), kept.data_ptr<std::int32_t>() + kept.numel()},
           shown_rows(image, options.keep_rows * pixels_per_token)};
 }
 
 }  // namespace
 
-nlohmann::json sample_images(const SampleOptions& options) {
+nlohmann::json sample_with_torch(const SampleOptions& options, const Beginning& beginning) {
   check_options(options);
   auto models = open_models(options);
-  return draw_images(options, models, {});
+  return draw_images(options, models, beginning);
 }
 
-nlohmann::json complete_image(const CompleteOptions& options) {
+Beginning beginning_of(const CompleteOptions& options) {
   check_options(options);
   auto models = open_models(options);
-  auto json = draw_images(options, models, keep_rows(options, models));
-  json["image"] = options.image;
-  json["keep_rows"] = options.keep_rows;
-  return json;
+  return keep_rows(options, models);
 }
 
 }  // namespace tessera

@@ -70,8 +70,9 @@ void pick_tokens(const torch::Tensor& logits, const SamplingConfig& sampling,
   const auto rows = logits.contiguous();
   const auto vocabulary = rows.size(1);
   at::parallel_for(0, rows.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+    TokenPicker picker;
     for (std::int64_t row = begin; row < end; ++row)
-      tokens.data_ptr<std::int64_t>()[row] = pick_token(
+      tokens.data_ptr<std::int64_t>()[row] = picker.pick(
           {rows.data_ptr<float>() + row * vocabulary, static_cast<std::size_t>(vocabulary)},
           sampling, rngs[static_cast<std::size_t>(row)].uniform());
   });

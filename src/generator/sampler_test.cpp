@@ -6,7 +6,7 @@
 #include <numbers>
 
 #include "base/error.h"
-#include "models/classes.h"
+#include "samples/classes.h"
 
 namespace tessera {
 namespace {

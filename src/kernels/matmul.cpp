@@ -329,7 +329,7 @@ HWY_INLINE void prepare_group(int offset, std::size_t count, const float* x, std
   const float scale = zero ? 0 : largest / 127;
   const auto inverse = hn::Set(d, zero ? 0 : 127 / largest);
   // Its last bit is worth one, so adding it rounds to the nearest integer, ties to even; the same
-  // everywhere, if product and sum are not fused (CMakeLists.txt).
+  // everywhere, if product and sum are not fused (cmake/instruction_sets.cmake).
   const auto ones = hn::Set(d, 0x1.8p23f);
   auto sum = hn::Zero(di);
   for (std::size_t k = 0; k < kGroup; k += lanes) {

@@ -8,6 +8,9 @@ namespace tessera::kernels {
 /// 32 inputs; 8.25 and 4.5 bits a weight.
 enum class WeightType { float32, bf16, int8, int4 };
 
+/// Outputs of a panel.
+constexpr std::size_t kPanelOutputs = 64;
+
 /// A weight matrix [outputs, inputs] in the order in which the kernels read it: panels of 64
 /// outputs, each a single stream from the first input to the last. Borrowed; 64-byte aligned. The
 /// same for every instruction set.

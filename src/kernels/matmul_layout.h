@@ -19,7 +19,7 @@
 
 namespace tessera::kernels {
 
-constexpr std::size_t kPanel = 64;
+constexpr std::size_t kPanel = kPanelOutputs;
 constexpr std::size_t kInt8Group = 64;
 constexpr std::size_t kInt4Group = 32;
 constexpr int kInt8Offset = 128;

@@ -16,8 +16,8 @@ namespace tessera::kernels {
 namespace HWY_NAMESPACE {
 
 // A lane is an output, as in the packed panel, so that no lane asks another and every instruction
-// set packs the same bytes. That also needs products and sums that are not fused: see the flags of
-// this file in CMakeLists.txt.
+// set packs the same bytes. That also needs products and sums that are not fused: see
+// cmake/instruction_sets.cmake.
 using DF = hn::CappedTag<float, kPanel>;
 using DU = hn::RebindToUnsigned<DF>;
 using DI = hn::RebindToSigned<DF>;

@@ -1,15 +1,13 @@
 #include "metrics/bench_train.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <fstream>
 #include <functional>
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/machine.h"
 #include "base/progress.h"
 #include "base/version.h"
 #include "generator/flops.h"
@@ -153,19 +151,6 @@ double matrix_product_speed(bool bf16, const torch::Device& device) {
   return 2 * std::pow(kProductSize, 3) / best;
 }
 
-std::string processor_name() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);)
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  return "unknown";
-}
-
-std::int64_t peak_memory() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return std::int64_t{usage.ru_maxrss} * 1024;
-}
-
 }  // namespace
 
 nlohmann::json bench_train(const TrainBenchOptions& options) {
@@ -204,7 +189,7 @@ nlohmann::json bench_train(const TrainBenchOptions& options) {
           {"flops_per_second", speed},
           {"peak_flops_per_second", peak},
           {"share", speed / peak},
-          {"peak_rss_bytes", peak_memory()},
+          {"peak_rss_bytes", peak_resident_bytes()},
           {"loss", loss},
           {"parameters", parameter_count(*subject.model)},
           {"precision", bf16 ? "bf16" : "float32"},

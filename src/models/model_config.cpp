@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/settings.h"
+#include "base/user_cache.h"
 
 namespace tessera {
 namespace {
@@ -50,7 +51,9 @@ SafetensorsFile open_model_weights(const fs::path& folder) {
   return SafetensorsFile::open(folder / "model.safetensors");
 }
 
-std::string model_hash(const fs::path& folder) { return sha256_file(folder / "model.safetensors"); }
+std::string model_hash(const fs::path& folder) {
+  return remembered_sha256(folder / "model.safetensors");
+}
 
 const nlohmann::json& extra_field(const ModelConfig& config, const char* name,
                                   const fs::path& folder) {

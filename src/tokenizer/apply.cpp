@@ -1,6 +1,5 @@
 #include "tokenizer/apply.h"
 
-#include <cmath>
 #include <numeric>
 
 #include "base/error.h"
@@ -10,10 +9,10 @@
 #include "dataset/loader.h"
 #include "formats/npy.h"
 #include "image/image_folder.h"
+#include "samples/stored_codes.h"
 #include "tokenizer/code_usage.h"
 #include "tokenizer/image_tensors.h"
 #include "tokenizer/tokenizer.h"
-#include "tokens/npy_codes.h"
 #include "tokens/token_file.h"
 #include "training/device.h"
 
@@ -62,62 +61,25 @@ void check_encode_options(const EncodeOptions& options) {
     throw Error("--flip with --crops 10: the ten crops hold the mirrored ones already");
 }
 
-struct Codes {
-  torch::Tensor values;  // [N, T] int64
-  int rows = 0, columns = 0;
-  std::vector<std::int32_t> labels;  // [N], empty if unknown
-  std::vector<std::string> class_names;
-};
-
-Codes codes_of_token_file(const fs::path& path, const Tokenizer& tokenizer) {
-  const auto file = TokenFile::open(path);
-  if (file.tokenizer_hash() != tokenizer.hash())
-    throw FileError(
-        path, "tokenizer", file.tokenizer_hash().substr(0, 12),
-        tokenizer.hash().substr(0, 12) + ", since tokens fit only the tokenizer that made them");
-  Codes codes{.values = torch::empty({file.images() * file.crops(), file.tokens_per_image()},
-                                     torch::kInt64),
-              .rows = file.header().grid_rows,
-              .columns = file.header().grid_columns,
-              .class_names = file.class_names()};
-  const auto length = static_cast<std::size_t>(file.tokens_per_image());
-  auto* place = codes.values.data_ptr<std::int64_t>();
-  for (std::int64_t image = 0; image < file.images(); ++image)
-    for (std::int64_t crop = 0; crop < file.crops(); ++crop, place += length) {
-      file.read_codes(image, crop, {place, length});
-      codes.labels.push_back(file.label(image));
-    }
-  return codes;
-}
-
-Codes codes_of_npy(const fs::path& path, int codebook_size) {
-  auto codes = read_npy_codes(path, codebook_size);
-  const auto side = static_cast<int>(std::llround(std::sqrt(static_cast<double>(codes.columns))));
-  if (std::int64_t{side} * side != codes.columns)
-    throw FileError(path, "tokens per image", std::to_string(codes.columns),
-                    "those of a square grid; a token file says its rows and columns");
-  return {.values = torch::tensor(codes.values, torch::kInt64).view({codes.rows, codes.columns}),
-          .rows = side,
-          .columns = side};
-}
-
 // Calls use(first index, images [B, 3, H, W] float32) for all codes, a batch at a time.
-void decode_in_batches(Tokenizer& tokenizer, const Codes& codes, const torch::Device& device,
+void decode_in_batches(Tokenizer& tokenizer, const StoredCodes& codes, const torch::Device& device,
                        bool quiet, const std::function<void(std::int64_t, torch::Tensor)>& use) {
   const std::int64_t pixels_per_side = tokenizer.config().recipe.tokenizer.downsampling();
-  const auto batch = Tokenizer::batch_at(codes.values.size(1) * pixels_per_side * pixels_per_side);
-  Progress progress("decode", codes.values.size(0), quiet);
-  for (std::int64_t first = 0; first < codes.values.size(0); first += batch) {
+  const auto tokens = static_cast<std::int64_t>(codes.tokens_per_image());
+  const auto values = torch::tensor(codes.values, torch::kInt64).view({codes.images, tokens});
+  const auto batch = Tokenizer::batch_at(tokens * pixels_per_side * pixels_per_side);
+  Progress progress("decode", codes.images, quiet);
+  for (std::int64_t first = 0; first < codes.images; first += batch) {
     stop_if_interrupted();
-    const auto last = std::min<std::int64_t>(first + batch, codes.values.size(0));
-    const auto part = codes.values.slice(0, first, last).to(device);
+    const auto last = std::min<std::int64_t>(first + batch, codes.images);
+    const auto part = values.slice(0, first, last).to(device);
     use(first, tokenizer.decode(part, codes.rows, codes.columns).cpu());
     progress.update(last);
   }
   progress.finish();
 }
 
-void write_images(Tokenizer& tokenizer, const Codes& codes, const DecodeOptions& options,
+void write_images(Tokenizer& tokenizer, const StoredCodes& codes, const DecodeOptions& options,
                   const torch::Device& device) {
   ImageFolderWriter writer(options.out);
   decode_in_batches(tokenizer, codes, device, options.quiet,
@@ -135,7 +97,7 @@ void write_images(Tokenizer& tokenizer, const Codes& codes, const DecodeOptions&
   writer.finish();
 }
 
-void write_raw(Tokenizer& tokenizer, const Codes& codes, const DecodeOptions& options,
+void write_raw(Tokenizer& tokenizer, const StoredCodes& codes, const DecodeOptions& options,
                const torch::Device& device) {
   std::vector<torch::Tensor> parts;
   decode_in_batches(
@@ -206,15 +168,12 @@ nlohmann::json encode_images(const EncodeOptions& options) {
 nlohmann::json decode_tokens(const DecodeOptions& options) {
   const auto device = open_device(options);
   auto tokenizer = Tokenizer::load(options.tokenizer, device);
-  const bool npy = fs::path(options.tokens).extension() == ".npy";
-  const auto codes =
-      npy ? codes_of_npy(options.tokens, tokenizer.config().recipe.tokenizer.codebook_size)
-          : codes_of_token_file(options.tokens, tokenizer);
-  if (codes.values.numel() == 0) throw FileError(options.tokens, "holds no tokens");
+  const auto codes = read_stored_codes(options.tokens, tokenizer.hash(),
+                                       tokenizer.config().recipe.tokenizer.codebook_size);
   options.raw ? write_raw(tokenizer, codes, options, device)
               : write_images(tokenizer, codes, options, device);
   nlohmann::json json = {
-      {"images", codes.values.size(0)}, {"tokenizer", tokenizer.hash()}, {"out", options.out}};
+      {"images", codes.images}, {"tokenizer", tokenizer.hash()}, {"out", options.out}};
   json.update(made_by(options.seed));
   return json;
 }

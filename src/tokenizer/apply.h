@@ -6,6 +6,7 @@
 
 #include "base/run_options.h"
 #include "dataset/image_set.h"
+#include "samples/decode_options.h"
 
 namespace tessera {
 
@@ -23,13 +24,6 @@ struct EncodeOptions : RunOptions {
 
 /// Images to a token file. Returns counts, code perplexity and the hash of the tokenizer.
 nlohmann::json encode_images(const EncodeOptions& options);
-
-struct DecodeOptions : RunOptions {
-  std::string tokenizer;
-  std::string tokens;  ///< token file, or .npy of whole numbers [N, T]
-  std::string out;     ///< folder for PNG files, or .npy file if `raw`
-  bool raw = false;    ///< float32 [N, 3, H, W], not clamped
-};
 
 /// Tokens to images. Refuses tokens of another tokenizer.
 nlohmann::json decode_tokens(const DecodeOptions& options);

@@ -1,4 +1,4 @@
-#include "models/classes.h"
+#include "samples/classes.h"
 
 #include <algorithm>
 #include <charconv>
@@ -8,7 +8,6 @@
 #include "base/settings.h"
 
 namespace tessera {
-namespace {
 
 std::int64_t parse_class(const std::string& text, const std::vector<std::string>& class_names) {
   const auto named = std::find(class_names.begin(), class_names.end(), text);
@@ -23,8 +22,6 @@ std::int64_t parse_class(const std::string& text, const std::vector<std::string>
               std::to_string(classes - 1) + " or a name" +
               (nearest.empty() ? "" : "; the nearest is '" + nearest + "'"));
 }
-
-}  // namespace
 
 std::vector<std::int64_t> parse_classes(const std::string& text,
                                         const std::vector<std::string>& class_names) {

@@ -6,6 +6,9 @@
 
 namespace tessera {
 
+/// The class that `text` names. Throws Error naming the nearest when it is unknown.
+std::int64_t parse_class(const std::string& text, const std::vector<std::string>& class_names);
+
 /// The classes that `text` names: "all", or names and numbers (from 0) with commas between. A name
 /// wins over a number. Throws Error naming the nearest class when one is unknown.
 std::vector<std::int64_t> parse_classes(const std::string& text,

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "base/thread_pool.h"
+#include "engine/aligned_buffer.h"
+#include "engine/generator_layout.h"
+
+namespace tessera {
+
+/// Matrices packed one after the other, in memory.
+struct PackedMatrices {
+  AlignedBuffer bytes;
+  std::vector<std::span<const std::byte>> matrices;  ///< in the order of their layouts
+};
+
+/// Fills the rows [64, inputs] of a panel of matrix `index`; called by several threads at once.
+using PanelSource = std::function<void(std::size_t index, std::size_t panel, std::span<float>)>;
+
+/// Packs (and quantises) every matrix.
+PackedMatrices pack_matrices(const std::vector<MatrixLayout>& layouts, kernels::WeightType type,
+                             const PanelSource& source, ThreadPool& pool);
+
+/// The panels of a model folder's matrices. Reading one throws FileError naming the tensor when a
+/// value is not finite; making the source, when a tensor is missing or misshapen.
+PanelSource panels_of(const SafetensorsFile& file, const std::vector<MatrixLayout>& layouts);
+
+/// Metadata of a safetensors file with packed matrices (docs/formats/packed.md).
+std::map<std::string, std::string> packed_metadata(kernels::WeightType type);
+/// The type of the packed matrices that the file holds; nothing when its matrices are plain. Throws
+/// FileError for a type or a version of packing that is not known.
+std::optional<kernels::WeightType> packed_type(const SafetensorsFile& file);
+/// The matrices of a packed file. Throws FileError when one is missing or of another size.
+std::vector<std::span<const std::byte>> packed_matrices(const SafetensorsFile& file,
+                                                        const std::vector<MatrixLayout>& layouts,
+                                                        kernels::WeightType type);
+
+/// "float32", "bf16", "int8" or "int4".
+const char* name_of(kernels::WeightType type);
+/// Throws Error about `where` for any other name.
+kernels::WeightType weight_type_named(const std::string& name, const std::string& where);
+
+}  // namespace tessera

@@ -1,0 +1,43 @@
+#include "samples/sample_plan.h"
+
+#include "base/error.h"
+#include "base/random.h"
+#include "image/image_folder.h"
+#include "recipe/guidance.h"
+#include "samples/classes.h"
+
+namespace tessera {
+
+void check_options(const SampleOptions& options) {
+  if (options.count < 1)
+    throw Error("--count is " + std::to_string(options.count) + ", expected at least 1");
+  if (options.out.empty() && options.out_dir.empty() && options.tokens_out.empty())
+    throw Error("nothing to write: expected --out, --out-dir or --tokens-out");
+  if (!options.out_dir.empty()) ImageFolderWriter{options.out_dir};  // refuses before any work
+  const bool folders = !options.generator.empty() || !options.tokenizer.empty();
+  if (options.pipeline.empty() && (options.generator.empty() || options.tokenizer.empty()))
+    throw Error("expected --generator DIR and --tokenizer DIR, or --pipeline DIR");
+  if (!options.pipeline.empty() && folders)
+    throw Error("--pipeline holds a generator and a tokenizer, expected no others beside it");
+}
+
+std::uint64_t SamplePlan::image_seed(std::size_t image) const { return mix({seed, image}); }
+
+SamplePlan plan_samples(const SampleOptions& options, const ModelConfig& generator) {
+  SamplePlan plan{.sampling = generator.recipe.sampling, .labels = {}, .seed = options.seed};
+  auto& sampling = plan.sampling;
+  sampling.cfg = options.cfg.value_or(sampling.cfg);
+  if (!options.cfg_schedule.empty()) {
+    parse_guidance_schedule(options.cfg_schedule, "--cfg-schedule");
+    sampling.cfg_schedule = options.cfg_schedule;
+  }
+  sampling.temperature = options.temperature.value_or(sampling.temperature);
+  sampling.top_k = options.top_k.value_or(sampling.top_k);
+  sampling.top_p = options.top_p.value_or(sampling.top_p);
+  sampling.validate();
+  for (const auto label : parse_classes(options.classes, generator.class_names))
+    plan.labels.insert(plan.labels.end(), static_cast<std::size_t>(options.count), label);
+  return plan;
+}
+
+}  // namespace tessera

@@ -1,0 +1,129 @@
+// The engine against the LibTorch model that specifies it.
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "base/testing.h"
+#include "engine/token_sampler.h"
+#include "generator/sampler.h"
+#include "kernels/instruction_set.h"
+#include "training/model_folder.h"
+
+namespace tessera {
+namespace {
+
+using kernels::CacheType;
+using kernels::WeightType;
+
+class EngineParity : public testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    ::setenv("TESSERA_CACHE", "", 1);
+    torch::manual_seed(1);
+    recipe_.generator = {
+        .layers = 3, .heads = 4, .dim = 128, .ffn_multiple = 48, .qk_norm = GetParam()};
+    recipe_.generator_training.precision = Precision::float32;
+    Transformer model(recipe_.generator, shape_);
+    torch::NoGradGuard no_grad;
+    for (auto& parameter : model->parameters())
+      if (parameter.dim() == 2)
+        parameter.normal_(0, 1 / std::sqrt(static_cast<double>(parameter.size(1))));
+    write_model_folder(folder_ / "generator",
+                       {.kind = "generator",
+                        .recipe = recipe_,
+                        .class_names = {"a", "b", "c"},
+                        .data = "none",
+                        .made_by = {{"seed", 1}},
+                        .extra = {{"vocabulary", shape_.vocabulary},
+                                  {"grid", {shape_.grid_rows, shape_.grid_columns}},
+                                  {"tokenizer", std::string(64, '0')}}},
+                       tensors_of(*model));
+    torch_.emplace(Generator::load(folder_ / "generator", torch::kCPU));
+  }
+  void TearDown() override {
+    kernels::use_instruction_set(kernels::instruction_sets().back());
+    ::unsetenv("TESSERA_CACHE");
+  }
+
+  // Teacher-forced logits [T, V] of one sequence.
+  torch::Tensor engine_logits(const GeneratorWeights& weights, CacheType cache, int label,
+                              const torch::Tensor& tokens) {
+    TokenTransformer transformer(weights, cache, 1, pool_);
+    AlignedBuffer own(transformer.cache_bytes());
+    auto logits = torch::empty({shape_.positions(), shape_.vocabulary});
+    for (int t = 0; t < shape_.positions(); ++t) {
+      const int input = t == 0 ? label : tokens[t - 1].item<int>();
+      const SequenceStep step{input, static_cast<std::size_t>(t), own.data()};
+      transformer.step({&step, 1}, logits[t].data_ptr<float>());
+    }
+    return logits;
+  }
+  torch::Tensor torch_logits(int label, const torch::Tensor& tokens) {
+    torch::NoGradGuard no_grad;
+    return torch_->model()->forward(torch::tensor({label}, torch::kInt64), tokens.unsqueeze(0))[0];
+  }
+  static double relative_error(const torch::Tensor& found, const torch::Tensor& expected) {
+    return ((found - expected).abs().max() / expected.abs().max()).item<double>();
+  }
+
+  TemporaryFolder folder_;
+  ThreadPool pool_{2};
+  Recipe recipe_;
+  GeneratorShape shape_{.vocabulary = 300, .classes = 3, .grid_rows = 8, .grid_columns = 9};
+  std::optional<Generator> torch_;
+};
+
+TEST_P(EngineParity, LogitsOfEveryStep) {
+  const auto tokens = torch::randint(shape_.vocabulary, {shape_.positions()}, torch::kInt64);
+  const auto expected = torch_logits(2, tokens);
+  // bf16 rounds weights, activations, keys and values by 2^-9 each, several times a layer; int8
+  // and int4 round by half a step of a scale.
+  for (const auto& [type, cache, bound] :
+       {std::tuple{WeightType::float32, CacheType::float32, 2e-5},
+        {WeightType::bf16, CacheType::bf16, 2e-2},
+        {WeightType::int8, CacheType::int8, 4e-2},
+        {WeightType::int4, CacheType::bf16, 3e-1}}) {
+    const auto weights = GeneratorWeights::open(folder_ / "generator", type, pool_);
+    for (const auto set : kernels::instruction_sets()) {
+      kernels::use_instruction_set(set);
+      EXPECT_LT(relative_error(engine_logits(weights, cache, 2, tokens), expected), bound)
+          << name_of(type) << " on " << kernels::name_of(set);
+    }
+  }
+}
+
+// Both draw from the same random numbers, so they part only where logits differ by rounding: never
+// for the likeliest token, unless two are as near as that.
+TEST_P(EngineParity, TokensOfWholeImages) {
+  const auto weights = GeneratorWeights::open(folder_ / "generator", WeightType::float32, pool_);
+  TokenTransformer transformer(weights, CacheType::float32, 6, pool_);
+  for (const double temperature : {0.0, 1.0}) {
+    SampleRequest request;
+    request.cfg = 1.75;
+    request.cfg_schedule = "interval:0.1:0.8";
+    request.temperature = temperature;
+    request.top_k = 100;
+    request.labels = {0, 1, 2};
+    request.seed = 5;
+    const auto expected = sample_tokens(*torch_, request);
+    std::map<std::size_t, std::vector<std::int32_t>> found;
+    TokenSampler sampler(transformer, {.token = {}, .image = [&](std::size_t id, auto tokens) {
+                                         found[id] = std::move(tokens);
+                                       }});
+    for (std::size_t image = 0; image < 3; ++image)
+      sampler.add(image, {.label = static_cast<std::int32_t>(image),
+                          .seed = mix({request.seed, image}),
+                          .sampling = request,
+                          .kept = {}});
+    while (sampler.step() > 0) {
+    }
+    for (std::size_t image = 0; image < 3; ++image)
+      EXPECT_TRUE(torch::equal(torch::tensor(found.at(image), torch::kInt32).to(torch::kInt64),
+                               expected[static_cast<std::int64_t>(image)]))
+          << "image " << image << " at temperature " << temperature;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(WithAndWithoutQkNorm, EngineParity, testing::Bool());
+
+}  // namespace
+}  // namespace tessera
