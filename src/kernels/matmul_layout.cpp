@@ -71,7 +71,7 @@ std::size_t panels_a_task(const PackedMatrix& matrix, std::size_t threads) {
   constexpr std::size_t kRun = 256 * 1024;  // bytes
   const std::size_t bytes = packed_bytes(matrix.type, matrix.outputs, matrix.inputs);
   const std::size_t tasks = threads * std::max<std::size_t>(1, bytes / threads / kRun);
-  return divide_up(matrix.panels(), tasks);
+  return std::max<std::size_t>(1, divide_up(matrix.panels(), tasks));
 }
 
 std::size_t panel_steps(WeightType type, std::size_t inputs) {
