@@ -16,8 +16,10 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/machine.h"
 #include "base/random.h"
 #include "base/thread_pool.h"
+#include "base/version.h"
 #include "kernels/instruction_set.h"
 #include "kernels/machine_limits.h"
 
@@ -43,6 +45,7 @@ constexpr Shape kLayer[] = {{768, 2304}, {768, 768}, {768, 4096}, {2048, 768}};
 constexpr Shape kHead = {768, 16384};
 constexpr int kLayers = 12;
 constexpr std::size_t kMostRows = 128, kMostInputs = 2048;
+constexpr double kSeconds = 0.3;                             // a measurement takes
 constexpr std::size_t kLeastBytes = std::size_t{400} << 20;  // more than a last-level cache holds
 
 struct Memory {
@@ -133,17 +136,22 @@ void check(ThreadPool& pool, const PackedMatrix& matrix, const std::vector<float
   }
 }
 
-// Other work on the machine can only make a run slower: the best of many short ones.
+// Other work on the machine can only make a run slower: the best of many short ones, as many and as
+// short as the products' own.
 double read_bytes_per_second(ThreadPool& pool, const Models& models) {
-  const std::size_t part = kLeastBytes / 16, parts = 16;
+  constexpr std::size_t kParts = 16, kUnit = 4096;
+  const std::size_t part = models.bytes_a_model / kParts / kUnit * kUnit;
   double best = 1e9;
-  for (int run = 0; run < 8; ++run)
+  const double start = seconds();
+  for (std::size_t run = 0; run < 5 || seconds() - start < kSeconds; ++run) {
+    const std::byte* from = models.models[run % models.models.size()][0].bytes;
     best = std::min(best, seconds_of([&] {
-                      pool.for_each(parts, [&](std::size_t at, int) {
-                        kernels::read_memory(models.memory.data() + at * part, part);
+                      pool.for_each(kParts, [&](std::size_t at, int) {
+                        kernels::read_memory(from + at * part, part);
                       });
                     }));
-  return static_cast<double>(part * parts) / best;
+  }
+  return static_cast<double>(part * kParts) / best;
 }
 
 double peak_flops_per_second(ThreadPool& pool, WeightType type) {
@@ -181,7 +189,7 @@ nlohmann::json measure(ThreadPool& pool, const Models& models, std::size_t rows,
   double products = 0;  // of the last run, without preparing rows
   double best_products = 1e9;
   const double start = seconds();
-  for (std::size_t run = 0; run < 5 || seconds() - start < 0.6; ++run) {
+  for (std::size_t run = 0; run < 5 || seconds() - start < kSeconds; ++run) {
     products = 0;
     times.push_back(seconds_of([&] {
       for (const PackedMatrix& matrix : models.models[run % models.models.size()]) {
@@ -215,7 +223,9 @@ void run(int threads, const std::string& only_type, std::size_t only_rows) {
   }
   ThreadPool pool(threads);
   const auto x = random_numbers(kMostRows * kMostInputs);
-  nlohmann::json results = {{"threads", threads},
+  nlohmann::json results = {{"made_by", made_by(0)},
+                            {"processor", processor_name()},
+                            {"threads", threads},
                             {"instruction_set", kernels::name_of(kernels::instruction_set())}};
   for (const auto& [type, name] : kTypes) {
     if (!only_type.empty() && only_type != name) continue;

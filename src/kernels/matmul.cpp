@@ -328,9 +328,13 @@ HWY_INLINE void prepare_group(int offset, std::size_t count, const float* x, std
   const bool zero = largest < 0x1p-100f;  // so small a scale has no inverse
   const float scale = zero ? 0 : largest / 127;
   const auto inverse = hn::Set(d, zero ? 0 : 127 / largest);
+  // Its last bit is worth one, so adding it rounds to the nearest integer, ties to even; the same
+  // everywhere, if product and sum are not fused (cmake/instruction_sets.cmake).
+  const auto ones = hn::Set(d, 0x1.8p23f);
   auto sum = hn::Zero(di);
   for (std::size_t k = 0; k < kGroup; k += lanes) {
-    const auto value = hn::NearestInt(hn::Mul(hn::LoadU(d, x + k), inverse));
+    const auto scaled = hn::Add(hn::Mul(hn::LoadU(d, x + k), inverse), ones);
+    const auto value = hn::Sub(hn::BitCast(di, scaled), hn::BitCast(di, ones));
     sum = hn::Add(sum, value);
     hn::StoreU(hn::DemoteTo(d8, value), d8, reinterpret_cast<std::int8_t*>(to + kGroupHead) + k);
   }

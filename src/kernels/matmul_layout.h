@@ -19,14 +19,17 @@
 
 namespace tessera::kernels {
 
-constexpr std::size_t kPanel = 64;
+constexpr std::size_t kPanel = kPanelOutputs;
 constexpr std::size_t kInt8Group = 64;
 constexpr std::size_t kInt4Group = 32;
 constexpr int kInt8Offset = 128;
 constexpr int kInt4Offset = 8;
 constexpr std::size_t kGroupHead = 8;  // scale and start, before the values of a prepared group
 
-/// Steps of a panel: inputs (float32), pairs (bf16) or groups (int8, int4).
+/// The inputs that a panel holds together: single ones (float32), pairs (bf16) or groups (int8,
+/// int4); their bytes, with the scales; how many such steps a panel has, and its bytes.
+std::size_t step_inputs(WeightType type);
+std::size_t step_bytes(WeightType type);
 std::size_t panel_steps(WeightType type, std::size_t inputs);
 std::size_t panel_bytes(WeightType type, std::size_t inputs);
 

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "kernels/bf16.h"
@@ -229,6 +230,27 @@ TEST(MatmulOnAllSets, AgreesOnIntegersToTheLastBit) {
   }
 }
 
+TEST(MatmulOnAllSets, PacksAndPreparesTheSameBytes) {
+  constexpr std::size_t kOutputs = 70, kInputs = 150, kRows = 20;
+  const auto from = random_numbers(kOutputs * kInputs, 8);
+  for (const WeightType type : kTypes) {
+    std::string first;
+    for (const InstructionSet set : instruction_sets()) {
+      use_instruction_set(set);
+      Weights weights(type, kOutputs, kInputs, from);
+      std::string bytes(reinterpret_cast<const char*>(weights.matrix.bytes),
+                        packed_bytes(type, kOutputs, kInputs));
+      Bytes row(prepared_bytes(type, kInputs));
+      for (std::size_t at = 0; at < kRows; ++at) {
+        prepare_row(type, kInputs, &from[at * kInputs], row.data());
+        bytes.append(reinterpret_cast<const char*>(row.data()), prepared_bytes(type, kInputs));
+      }
+      if (first.empty()) first = bytes;
+      EXPECT_TRUE(bytes == first) << name_of(set) << " " << static_cast<int>(type);
+    }
+  }
+}
+
 double squared_error(std::size_t count, const float* values, float scale) {
   double sum = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -277,7 +299,7 @@ TEST(PackedMatrix, ChoosesInt4ScalesNoWorseThanTheLargestWeightBySeven) {
       EXPECT_LE(error, by_seven * (1 + 1e-5)) << n << " " << k;
       chosen += error, plain += by_seven;
     }
-  EXPECT_LT(chosen, 0.85 * plain);  // worth the search
+  EXPECT_LT(chosen, 0.75 * plain);  // worth the search
 }
 
 }  // namespace

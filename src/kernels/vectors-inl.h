@@ -35,18 +35,24 @@ HWY_INLINE void store(D d, hn::Vec<D> value, float* to) {
   hn::StoreU(value, d, to);
 }
 
-// Ties to even; a NaN must not be carried over into an infinity by the rounding.
+// The bits of a bf16, in the lower half of each lane. Ties to even; a NaN must not be carried over
+// into an infinity by the rounding.
 template <class D>
-HWY_INLINE void store(D, hn::Vec<D> value, Bf16* to) {
-  const hn::Rebind<std::uint16_t, D> d16;
+HWY_INLINE hn::Vec<hn::RebindToUnsigned<D>> rounded_to_bf16(D, hn::Vec<D> value) {
   const hn::RebindToUnsigned<D> d32;
   const auto bits = hn::BitCast(d32, value);
   const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(d32, 1));
   const auto rounded = hn::Add(hn::Add(bits, hn::Set(d32, 0x7fff)), odd);
   const auto quiet = hn::Or(bits, hn::Set(d32, 0x400000));
   const auto kept = hn::IfThenElse(hn::RebindMask(d32, hn::IsNaN(value)), quiet, rounded);
-  const hn::RebindToSigned<decltype(d32)> d32s;
-  const auto upper = hn::BitCast(d32s, hn::ShiftRight<16>(kept));
+  return hn::ShiftRight<16>(kept);
+}
+
+template <class D>
+HWY_INLINE void store(D d, hn::Vec<D> value, Bf16* to) {
+  const hn::Rebind<std::uint16_t, D> d16;
+  const hn::RebindToSigned<D> d32;
+  const auto upper = hn::BitCast(d32, rounded_to_bf16(d, value));
   hn::StoreU(hn::DemoteTo(d16, upper), d16, reinterpret_cast<std::uint16_t*>(to));
 }
 
