@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t kPanel = kernels::kPanelOutputs;
 // Enough that the threads end together, few enough that taking one costs nothing.
 constexpr std::size_t kTasksPerThread = 4;
+// So few rows every thread prepares for itself: that takes less time than waiting for each other.
+constexpr std::size_t kFewRows = 4;
 
 // One panel as a matrix of its own, so that its product can go anywhere.
 kernels::PackedMatrix panel_of(const kernels::PackedMatrix& matrix, std::size_t panel) {
@@ -25,17 +27,6 @@ kernels::PackedMatrix panel_of(const kernels::PackedMatrix& matrix, std::size_t 
 
 std::size_t round_up(std::size_t count, std::size_t unit) {
   return (count + unit - 1) / unit * unit;
-}
-
-// Calls body(panel, thread) for every panel, runs of them on one thread.
-template <typename Body>
-void for_each_panel(ThreadPool& pool, const kernels::PackedMatrix& matrix, const Body& body) {
-  const std::size_t panels = matrix.panels(),
-                    run = kernels::panels_a_task(matrix, static_cast<std::size_t>(pool.threads()));
-  pool.for_each((panels + run - 1) / run, [&](std::size_t task, int thread) {
-    for (std::size_t panel = task * run; panel < std::min((task + 1) * run, panels); ++panel)
-      body(panel, thread);
-  });
 }
 
 std::size_t widest_prepared(const GeneratorWeights& weights) {
@@ -97,10 +88,11 @@ TokenTransformer::TokenTransformer(const GeneratorWeights& weights, kernels::Cac
       qkv_(rows * 3 * dim_),
       attended_(rows * dim_),
       hidden_(rows * ffn_),
-      prepared_(rows * widest_prepared(weights)) {
+      prepared_(rows > kFewRows ? rows * widest_prepared(weights) : 0) {
   fill_rotation(weights.transformer(), weights.shape(), cosines_.data(), sines_.data());
   for (int thread = 0; thread < pool.threads(); ++thread)
-    scratch_.emplace_back(scratch_floats(weights, rows));
+    own_.push_back({.scratch = AlignedArray<float>(scratch_floats(weights, rows)),
+                    .prepared = AlignedBuffer(kFewRows * widest_prepared(weights))});
 }
 
 std::size_t TokenTransformer::cache_bytes(const GeneratorWeights& weights,
@@ -117,7 +109,8 @@ std::size_t TokenTransformer::work_bytes(const GeneratorWeights& weights, std::s
              ffn = static_cast<std::size_t>(weights.transformer().ffn_dim()),
              vocabulary = static_cast<std::size_t>(weights.shape().vocabulary);
   return rows * ((5 * dim + ffn + vocabulary) * sizeof(float) + widest_prepared(weights)) +
-         static_cast<std::size_t>(threads) * scratch_floats(weights, rows) * sizeof(float);
+         static_cast<std::size_t>(threads) *
+             (scratch_floats(weights, rows) * sizeof(float) + kFewRows * widest_prepared(weights));
 }
 
 void TokenTransformer::step(std::span<const SequenceStep> rows, float* logits) {
@@ -128,8 +121,7 @@ void TokenTransformer::step(std::span<const SequenceStep> rows, float* logits) {
     attend(layer, index, rows);        // x += attention(norm(x))
     feed_forward(layer, rows.size());  // x += feed_forward(norm(x))
   }
-  prepare_normed(weights_.final_norm(), rows.size());
-  product(weights_.head(), rows.size(), logits);  // [rows, V]
+  product(weights_.final_norm(), weights_.head(), rows.size(), logits);  // [rows, V]
 }
 
 void TokenTransformer::embed(std::span<const SequenceStep> rows) {
@@ -142,10 +134,45 @@ void TokenTransformer::embed(std::span<const SequenceStep> rows) {
   }
 }
 
+// x_, normed: the row that a thread is to prepare.
+auto TokenTransformer::normed_by(const float* norm) {
+  return [this, norm](std::size_t row, int thread) -> const float* {
+    float inverse;
+    kernels::rms_norm(1, dim_, epsilon_, x_.data() + row * dim_, norm, &inverse, scratch(thread));
+    return scratch(thread);
+  };
+}
+
+template <typename Values, typename Body>
+void TokenTransformer::for_each_panel(const kernels::PackedMatrix& matrix, std::size_t rows,
+                                      const Values& values, const Body& body) {
+  const auto bytes = kernels::prepared_bytes(weights_.type(), matrix.inputs);
+  const auto prepare = [&](std::size_t row, int thread, std::byte* to) {
+    kernels::prepare_row(weights_.type(), matrix.inputs, values(row, thread), to + row * bytes);
+  };
+  const bool shared = rows > kFewRows;
+  if (shared)
+    pool_.for_each(rows,
+                   [&](std::size_t row, int thread) { prepare(row, thread, prepared_.data()); });
+  else
+    for (auto& own : own_) own.ready = false;
+  const std::size_t panels = matrix.panels(),
+                    run = kernels::panels_a_task(matrix, static_cast<std::size_t>(pool_.threads()));
+  pool_.for_each((panels + run - 1) / run, [&](std::size_t task, int thread) {
+    auto& own = own_[static_cast<std::size_t>(thread)];
+    if (!shared && !own.ready) {
+      for (std::size_t row = 0; row < rows; ++row) prepare(row, thread, own.prepared.data());
+      own.ready = true;
+    }
+    const auto* prepared = shared ? prepared_.data() : own.prepared.data();
+    for (std::size_t panel = task * run; panel < std::min((task + 1) * run, panels); ++panel)
+      body(panel, prepared, thread);
+  });
+}
+
 void TokenTransformer::attend(const Layer& layer, std::size_t index,
                               std::span<const SequenceStep> rows) {
-  prepare_normed(layer.attention_norm, rows.size());
-  product(layer.qkv, rows.size(), qkv_.data());  // [rows, 3 dim]
+  product(layer.attention_norm, layer.qkv, rows.size(), qkv_.data());  // [rows, 3 dim]
   // Neighbouring heads on one thread: the kernel fetches the next head's cache early.
   const std::size_t group = std::clamp<std::size_t>(
       rows.size() * heads_ / (kTasksPerThread * static_cast<std::size_t>(pool_.threads())), 1,
@@ -157,13 +184,12 @@ void TokenTransformer::attend(const Layer& layer, std::size_t index,
     for (std::size_t head = first; head < std::min(first + group, heads_); ++head)
       attend_head(layer, head, row, rows[row], cache + head * head_cache_.bytes(), thread);
   });
-  prepare(attended_.data(), dim_, rows.size());
-  add_product(layer.attention_output, rows.size());
+  add_product(attended_.data(), layer.attention_output, rows.size());
 }
 
 void TokenTransformer::attend_head(const Layer& layer, std::size_t head, std::size_t row,
                                    const SequenceStep& step, std::byte* cache, int thread) {
-  float* query = scratch_[static_cast<std::size_t>(thread)].data();
+  float* query = scratch(thread);
   float* key = query + round_up(head_size_, 16);
   float* scores = key + round_up(head_size_, 16);
   const float* from = qkv_.data() + row * 3 * dim_ + head * head_size_;
@@ -181,52 +207,40 @@ void TokenTransformer::attend_head(const Layer& layer, std::size_t head, std::si
 }
 
 void TokenTransformer::feed_forward(const Layer& layer, std::size_t rows) {
-  prepare_normed(layer.ffn_norm, rows);
-  for_each_panel(pool_, layer.gates, [&](std::size_t panel, int thread) {
-    float* both = scratch_[static_cast<std::size_t>(thread)].data();  // [rows, gates | ups]
-    kernels::multiply_panel(panel_of(layer.gates, panel), 0, rows, prepared_.data(), both, kPanel);
-    const std::size_t first = panel * kGatesPerPanel,
-                      count = std::min(kGatesPerPanel, ffn_ - first);
-    for (std::size_t row = 0; row < rows; ++row)
-      kernels::swiglu(count, both + row * kPanel, both + row * kPanel + kGatesPerPanel,
-                      hidden_.data() + row * ffn_ + first);
-  });
-  prepare(hidden_.data(), ffn_, rows);
-  add_product(layer.down, rows);
+  for_each_panel(
+      layer.gates, rows, normed_by(layer.ffn_norm),
+      [&](std::size_t panel, const std::byte* prepared, int thread) {
+        float* both = scratch(thread);  // [rows, gates | ups]
+        kernels::multiply_panel(panel_of(layer.gates, panel), 0, rows, prepared, both, kPanel);
+        const std::size_t first = panel * kGatesPerPanel,
+                          count = std::min(kGatesPerPanel, ffn_ - first);
+        for (std::size_t row = 0; row < rows; ++row)
+          kernels::swiglu(count, both + row * kPanel, both + row * kPanel + kGatesPerPanel,
+                          hidden_.data() + row * ffn_ + first);
+      });
+  add_product(hidden_.data(), layer.down, rows);
 }
 
-void TokenTransformer::prepare_normed(const float* norm, std::size_t rows) {
-  const auto bytes = kernels::prepared_bytes(weights_.type(), dim_);
-  pool_.for_each(rows, [&](std::size_t row, int thread) {
-    float* normed = scratch_[static_cast<std::size_t>(thread)].data();
-    float inverse;
-    kernels::rms_norm(1, dim_, epsilon_, x_.data() + row * dim_, norm, &inverse, normed);
-    kernels::prepare_row(weights_.type(), dim_, normed, prepared_.data() + row * bytes);
-  });
+void TokenTransformer::add_product(const float* values, const kernels::PackedMatrix& matrix,
+                                   std::size_t rows) {
+  const auto row_of = [&](std::size_t row, int) { return values + row * matrix.inputs; };
+  for_each_panel(
+      matrix, rows, row_of, [&](std::size_t panel, const std::byte* prepared, int thread) {
+        float* added = scratch(thread);  // [rows, 64]
+        kernels::multiply_panel(panel_of(matrix, panel), 0, rows, prepared, added, kPanel);
+        const std::size_t first = panel * kPanel, count = std::min(kPanel, matrix.outputs - first);
+        for (std::size_t row = 0; row < rows; ++row)
+          for (std::size_t i = 0; i < count; ++i)
+            x_[row * dim_ + first + i] += added[row * kPanel + i];
+      });
 }
 
-void TokenTransformer::prepare(const float* values, std::size_t width, std::size_t rows) {
-  const auto bytes = kernels::prepared_bytes(weights_.type(), width);
-  pool_.for_each(rows, [&](std::size_t row, int) {
-    kernels::prepare_row(weights_.type(), width, values + row * width,
-                         prepared_.data() + row * bytes);
-  });
-}
-
-void TokenTransformer::add_product(const kernels::PackedMatrix& matrix, std::size_t rows) {
-  for_each_panel(pool_, matrix, [&](std::size_t panel, int thread) {
-    float* added = scratch_[static_cast<std::size_t>(thread)].data();  // [rows, 64]
-    kernels::multiply_panel(panel_of(matrix, panel), 0, rows, prepared_.data(), added, kPanel);
-    const std::size_t first = panel * kPanel, count = std::min(kPanel, matrix.outputs - first);
-    for (std::size_t row = 0; row < rows; ++row)
-      for (std::size_t i = 0; i < count; ++i) x_[row * dim_ + first + i] += added[row * kPanel + i];
-  });
-}
-
-void TokenTransformer::product(const kernels::PackedMatrix& matrix, std::size_t rows, float* out) {
-  for_each_panel(pool_, matrix, [&](std::size_t panel, int) {
-    kernels::multiply_panel(matrix, panel, rows, prepared_.data(), out, matrix.outputs);
-  });
+void TokenTransformer::product(const float* norm, const kernels::PackedMatrix& matrix,
+                               std::size_t rows, float* out) {
+  for_each_panel(matrix, rows, normed_by(norm),
+                 [&](std::size_t panel, const std::byte* prepared, int) {
+                   kernels::multiply_panel(matrix, panel, rows, prepared, out, matrix.outputs);
+                 });
 }
 
 }  // namespace tessera

@@ -48,13 +48,25 @@ class TokenTransformer {
   void attend_head(const Layer& layer, std::size_t head, std::size_t row, const SequenceStep& step,
                    std::byte* cache, int thread);
   void feed_forward(const Layer& layer, std::size_t rows);
-  /// prepared_ = norm(x_), as a matrix product reads it.
-  void prepare_normed(const float* norm, std::size_t rows);
-  /// prepared_ = values [rows, width].
-  void prepare(const float* values, std::size_t width, std::size_t rows);
-  /// x_ += prepared_ times matrix.
-  void add_product(const kernels::PackedMatrix& matrix, std::size_t rows);
-  void product(const kernels::PackedMatrix& matrix, std::size_t rows, float* out);
+  /// x_ += values [rows, inputs] times matrix.
+  void add_product(const float* values, const kernels::PackedMatrix& matrix, std::size_t rows);
+  /// out = norm(x_) times matrix.
+  void product(const float* norm, const kernels::PackedMatrix& matrix, std::size_t rows,
+               float* out);
+  /// Calls body(panel, prepared rows, thread) for all panels; values(row, thread) is a row of the
+  /// matrix's inputs, to be prepared.
+  template <typename Values, typename Body>
+  void for_each_panel(const kernels::PackedMatrix& matrix, std::size_t rows, const Values& values,
+                      const Body& body);
+  auto normed_by(const float* norm);
+  float* scratch(int thread) { return own_[static_cast<std::size_t>(thread)].scratch.data(); }
+
+  /// What belongs to a thread.
+  struct alignas(64) Own {
+    AlignedArray<float> scratch;
+    AlignedBuffer prepared;  // of few rows
+    bool ready = false;      // whether they are, for the product that is under way
+  };
 
   const GeneratorWeights& weights_;
   ThreadPool& pool_;
@@ -62,12 +74,12 @@ class TokenTransformer {
   float epsilon_;
   kernels::HeadCache head_cache_;
   std::size_t layer_cache_bytes_;
-  AlignedArray<float> cosines_, sines_;       // [T, D]
-  AlignedArray<float> x_;                     // [rows, dim]
-  AlignedArray<float> qkv_, attended_;        // [rows, 3 dim], [rows, dim]
-  AlignedArray<float> hidden_;                // [rows, ffn]
-  AlignedBuffer prepared_;                    // [rows, prepared bytes]
-  std::vector<AlignedArray<float>> scratch_;  // one a thread
+  AlignedArray<float> cosines_, sines_;  // [T, D]
+  AlignedArray<float> x_;                // [rows, dim]
+  AlignedArray<float> qkv_, attended_;   // [rows, 3 dim], [rows, dim]
+  AlignedArray<float> hidden_;           // [rows, ffn]
+  AlignedBuffer prepared_;               // [rows, prepared bytes], of many rows
+  std::vector<Own> own_;
 };
 
 }  // namespace tessera
