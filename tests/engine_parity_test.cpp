@@ -93,13 +93,13 @@ TEST_P(EngineParity, LogitsOfEveryStep) {
   }
 }
 
-// Random weights hold nothing that rounding could spare: a group of 64 normal numbers in eight
-// bits, or of 32 in four, is off by 0.6% or 8% of their deviation, weights and (in eight bits)
-// activations alike, through three layers of five products.
+// Random weights hold nothing that rounding could spare. A group of 64 normal numbers in eight bits
+// is off by 0.8% of their deviation, one of 32 in four by 8%; in fifteen products one after
+// another, weights and activations, that is 0.8% sqrt(30) = 4%, or 8% sqrt(15) = 31%.
 TEST_P(EngineParity, QuantizedLogits) {
   const auto tokens = torch::randint(shape_.vocabulary, {shape_.positions()}, torch::kInt64);
   const auto expected = torch_logits(1, tokens);
-  for (const auto& [type, bound] : {std::pair{WeightType::int8, 0.04}, {WeightType::int4, 0.4}}) {
+  for (const auto& [type, bound] : {std::pair{WeightType::int8, 0.06}, {WeightType::int4, 0.4}}) {
     const auto weights = GeneratorWeights::open(folder_ / "generator", type, pool_);
     for (const auto set : kernels::instruction_sets()) {
       kernels::use_instruction_set(set);

@@ -96,8 +96,9 @@ class Cancelled : public std::runtime_error {
   Cancelled() : std::runtime_error("drawing was cancelled") {}
 };
 
-/// Two opened models and the threads that run them. Throws tessera::Error (a std::runtime_error
-/// whose message is one line for the user) for bad input, nothing else.
+/// Two opened models and the threads that run them. The tokenizer is opened in the background: what
+/// is wrong with its weights is thrown by the first draw(). Throws tessera::Error (a
+/// std::runtime_error whose message is one line for the user) for bad input, nothing else.
 class Engine {
  public:
   explicit Engine(const EngineOptions& options);

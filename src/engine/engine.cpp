@@ -60,6 +60,7 @@ class Drawing {
   /// Tells of what was decoded meanwhile. `drawing`: whether tokens are still being drawn.
   void hear(bool drawing) {
     if (!decoder_) return;
+    models_.check_decoder();
     for (auto& job : decoder_->take_done()) hear_of(std::move(job));
     models_.share_threads(drawing && decoder_->busy());
   }

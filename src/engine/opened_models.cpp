@@ -1,6 +1,7 @@
 #include "engine/opened_models.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "base/error.h"
@@ -71,14 +72,29 @@ OpenedModels::OpenedModels(const EngineOptions& options)
   info_.most_rows = most_rows(options.most_rows);
 }
 
-void OpenedModels::open_decoder(const std::string& generator, const std::string& tokenizer) {
+void OpenedModels::open_decoder(const fs::path& generator, const fs::path& tokenizer) {
   require_same_tokenizer(model_hash(tokenizer), tokenizer_hash_of(weights_.config(), generator),
-                         fs::path(tokenizer) / "model.safetensors");
+                         tokenizer / "model.safetensors");
+  const auto pixels = read_model_config(tokenizer, "tokenizer").recipe.tokenizer.downsampling();
+  info_.image_width = info_.grid_columns * pixels;
+  info_.image_height = info_.grid_rows * pixels;
   const auto precision =
       weights_.type() == WeightType::float32 ? ActivationType::float32 : ActivationType::bf16;
-  decoder_.emplace(ImageDecoder::open(tokenizer, {precision}, decoder_pool_));
-  info_.image_width = info_.grid_columns * decoder_->pixels_per_token();
-  info_.image_height = info_.grid_rows * decoder_->pixels_per_token();
+  decoder_ = std::async(std::launch::async, [this, tokenizer, precision] {
+    return std::make_shared<ImageDecoder>(
+        ImageDecoder::open(tokenizer, {precision}, decoder_pool_));
+  });
+}
+
+// From two threads, so each asks a copy of its own.
+ImageDecoder& OpenedModels::decoder() const {
+  const auto own = decoder_;
+  return *own.get();
+}
+
+void OpenedModels::check_decoder() const {
+  if (const auto own = decoder_; own.wait_for(std::chrono::seconds(0)) == std::future_status::ready)
+    own.get();
 }
 
 // As many as asked for, or as fit into half of the memory that is free.
@@ -86,22 +102,25 @@ int OpenedModels::most_rows(int asked) const {
   if (asked < 0 || asked == 1)
     throw Error("rows is " + std::to_string(asked) + ", expected 0, or 2 or more");
   if (asked > 0) return asked;
-  const auto one = estimate(1), two = estimate(2);
-  const std::size_t each = two.total() - one.total();
+  const std::size_t each = bytes_for(2) - bytes_for(1);
   return static_cast<int>(std::clamp<std::size_t>(available_memory() / 2 / each, 2, kDefaultRows));
 }
 
+std::size_t OpenedModels::bytes_for(std::size_t rows) const {
+  return rows * TokenTransformer::cache_bytes(weights_, cache_) +
+         TokenTransformer::work_bytes(weights_, rows, pool_.threads());
+}
+
 MemoryEstimate OpenedModels::estimate(std::size_t rows) const {
-  MemoryEstimate estimate{.weights = weights_.bytes_per_step(),
-                          .caches = rows * TokenTransformer::cache_bytes(weights_, cache_),
-                          .work = TokenTransformer::work_bytes(weights_, rows, pool_.threads())};
-  if (decoder_) estimate.decoder = decoder_->memory(info_.grid_rows, info_.grid_columns);
-  return estimate;
+  return {.weights = weights_.bytes_per_step(),
+          .caches = rows * TokenTransformer::cache_bytes(weights_, cache_),
+          .work = TokenTransformer::work_bytes(weights_, rows, pool_.threads()),
+          .decoder = has_decoder() ? decoder().memory(info_.grid_rows, info_.grid_columns) : 0};
 }
 
 TokenTransformer& OpenedModels::transformer(std::size_t rows) {
   if (transformer_ && transformer_->rows() == rows) return *transformer_;
-  const auto needed = estimate(rows).caches + estimate(rows).work, free = available_memory();
+  const auto needed = bytes_for(rows), free = available_memory();
   if (needed > free)
     throw Error("drawing " + std::to_string(rows) + " sequences at once takes " +
                 gigabytes(needed) + ", expected at most the " + gigabytes(free) +
@@ -117,7 +136,7 @@ Picture OpenedModels::decode(std::span<const std::int32_t> tokens) {
   all.resize(static_cast<std::size_t>(info_.grid_rows * info_.grid_columns));
   Picture picture{info_.image_width, info_.image_height, {}};
   std::vector<float> pixels(static_cast<std::size_t>(picture.width * picture.height) * 3);
-  decoder_->decode(all, info_.grid_rows, info_.grid_columns, pixels);
+  decoder().decode(all, info_.grid_rows, info_.grid_columns, pixels);
   picture.pixels.resize(pixels.size());
   const auto shown = static_cast<std::ptrdiff_t>(pixels.size() * tokens.size() / all.size());
   std::transform(pixels.begin(), pixels.begin() + shown, picture.pixels.begin(), byte_from_float);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <future>
 #include <memory>
 #include <optional>
 
@@ -18,7 +19,9 @@ class OpenedModels {
 
   const EngineInfo& info() const { return info_; }
   const GeneratorWeights& weights() const { return weights_; }
-  bool has_decoder() const { return decoder_.has_value(); }
+  bool has_decoder() const { return decoder_.valid(); }
+  /// Throws what opening the decoder threw, if that is known already.
+  void check_decoder() const;
 
   /// The transformer for so many rows; kept from one call to the next, since most are alike.
   /// Throws Error when they need more memory than is free.
@@ -32,13 +35,17 @@ class OpenedModels {
   MemoryEstimate estimate(std::size_t rows) const;
 
  private:
-  void open_decoder(const std::string& generator, const std::string& tokenizer);
+  void open_decoder(const fs::path& generator, const fs::path& tokenizer);
+  ImageDecoder& decoder() const;
   int most_rows(int asked) const;
+  /// Caches and work of so many rows.
+  std::size_t bytes_for(std::size_t rows) const;
 
   ThreadPool pool_, decoder_pool_;
   GeneratorWeights weights_;
   kernels::CacheType cache_;
-  std::optional<ImageDecoder> decoder_;
+  // Opened in the background: the first tokens do not wait for it. Not valid without a tokenizer.
+  std::shared_future<std::shared_ptr<ImageDecoder>> decoder_;
   EngineInfo info_;
   std::unique_ptr<TokenTransformer> transformer_;
 };
