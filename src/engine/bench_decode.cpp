@@ -118,8 +118,9 @@ nlohmann::json bench_decode(const DecodeBenchOptions& options) {
   Sequences sequences(transformer, rows);
   const auto positions = static_cast<std::size_t>(kImageNet.positions());
   for (int step = 0; step < kWarmUpSteps; ++step) sequences.step(positions / 2);
-  auto limits = measure_speed(type, pool);
-  std::vector<double> seconds;
+  ReadLimit memory(pool);
+  const auto bytes = static_cast<double>(weights.bytes_per_step());
+  std::vector<double> seconds, shares, reading, computing;
   double lengths = 0;
   Progress progress("bench decode", options.steps, options.quiet);
   for (int step = 0; step < options.steps; ++step) {
@@ -127,35 +128,37 @@ nlohmann::json bench_decode(const DecodeBenchOptions& options) {
     const auto position =
         static_cast<std::size_t>(step) * positions / static_cast<std::size_t>(options.steps);
     lengths += static_cast<double>(position) + 1;
+    reading.push_back(memory.measure());  // before each step, since limits change
+    computing.push_back(arithmetic_limit(type, pool));
     const auto start = std::chrono::steady_clock::now();
     sequences.step(position);
     seconds.push_back(
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    shares.push_back(std::max(bytes / reading.back(),
+                              step_flops(config, options.rows, static_cast<double>(position) + 1) /
+                                  computing.back()) /
+                     seconds.back());
     progress.update(step + 1);
   }
   progress.finish();
-  limits = fastest(limits, measure_speed(type, pool));
-  std::sort(seconds.begin(), seconds.end());
-  const double median = seconds[seconds.size() / 2];
-  const auto bytes = static_cast<double>(weights.bytes_per_step());
-  const double flops = step_flops(config, options.rows, lengths / options.steps);
-  const double memory_bound = bytes / limits.read_bytes_per_second,
-               arithmetic_bound = flops / limits.flops_per_second;
+  const auto spread = spread_of(seconds);
+  const double flops = step_flops(config, options.rows, lengths / options.steps),
+               read_limit = spread_of(reading).median, compute_limit = spread_of(computing).median;
   return {{"preset", options.preset},
           {"weights", options.weights},
           {"rows", options.rows},
           {"steps", options.steps},
-          {"steps_per_second", 1 / median},
-          {"rows_per_second", options.rows / median},
+          {"steps_per_second", 1 / spread.median},
+          {"rows_per_second", options.rows / spread.median},
           {"seconds_per_step",
-           {{"median", median}, {"fastest", seconds.front()}, {"slowest", seconds.back()}}},
-          {"flops_per_second", flops / median},
-          {"peak_flops_per_second", limits.flops_per_second},
+           {{"median", spread.median}, {"fastest", spread.least}, {"slowest", spread.most}}},
+          {"flops_per_second", flops / spread.median},
+          {"peak_flops_per_second", compute_limit},
           {"weight_bytes", bytes},
-          {"weight_bytes_per_second", bytes / median},
-          {"read_bytes_per_second", limits.read_bytes_per_second},
-          {"bound_by", memory_bound > arithmetic_bound ? "memory" : "arithmetic"},
-          {"share", std::max(memory_bound, arithmetic_bound) / median},
+          {"weight_bytes_per_second", bytes / spread.median},
+          {"read_bytes_per_second", read_limit},
+          {"bound_by", bytes / read_limit > flops / compute_limit ? "memory" : "arithmetic"},
+          {"share", spread_of(shares).median},
           {"check", {{"relative_error", error}}},
           {"peak_rss_bytes", peak_resident_bytes()},
           {"instruction_set", kernels::name_of(kernels::instruction_set())},

@@ -101,42 +101,39 @@ nlohmann::json bench_image_decoder(const ImageDecoderBenchOptions& options) {
   subject->decode(0);  // warms up
   const auto first_image = subject->pixels;
 
-  std::vector<double> seconds;
+  const auto product =
+      type == ActivationType::bf16 ? kernels::WeightType::bf16 : kernels::WeightType::float32;
+  const double flops = subject->decoder.flops(subject->grid, subject->grid);
+  std::vector<double> seconds, limits, shares;
   Progress progress("bench image-decoder", options.runs, options.quiet, "images", options.batch);
   for (int run = 0; run < options.runs; ++run) {
     stop_if_interrupted();
+    limits.push_back(arithmetic_limit(product, pool));  // before each run, since it changes
     seconds.push_back(seconds_of([&] {
       for (int image = 0; image < options.batch; ++image) subject->decode(image);
     }));
+    shares.push_back(flops * options.batch / seconds.back() / limits.back());
     progress.update(run + 1);
   }
   progress.finish();
   const auto resident = peak_resident_bytes();  // before what else is measured takes more
   const auto estimate = subject->decoder.memory(subject->grid, subject->grid);
-  const double flops = subject->decoder.flops(subject->grid, subject->grid);
   subject.reset();
   const auto psnr = has_bf16() ? nlohmann::json(check_pixels(options, type, first_image, pool))
                                : nlohmann::json();  // no other precision here
-  const double peak = measure_speed(type == ActivationType::bf16 ? kernels::WeightType::bf16
-                                                                 : kernels::WeightType::float32,
-                                    pool)
-                          .flops_per_second;
-
-  std::sort(seconds.begin(), seconds.end());
-  const double median = seconds[seconds.size() / 2];
-  const double speed = flops * options.batch / median;
+  const auto spread = spread_of(seconds);
   return {{"shape", "vq16"},
           {"size", options.size},
           {"batch", options.batch},
           {"runs", options.runs},
           {"weights", type == ActivationType::bf16 ? "bf16" : "float32"},
-          {"rows_per_second", options.batch / median},
+          {"rows_per_second", options.batch / spread.median},
           {"seconds_per_run",
-           {{"median", median}, {"fastest", seconds.front()}, {"slowest", seconds.back()}}},
+           {{"median", spread.median}, {"fastest", spread.least}, {"slowest", spread.most}}},
           {"flops_per_image", flops},
-          {"flops_per_second", speed},
-          {"peak_flops_per_second", peak},
-          {"share", speed / peak},
+          {"flops_per_second", flops * options.batch / spread.median},
+          {"peak_flops_per_second", spread_of(limits).median},
+          {"share", spread_of(shares).median},
           {"open_seconds", open_seconds},
           {"memory_estimate_bytes", estimate},
           {"peak_rss_bytes", resident},

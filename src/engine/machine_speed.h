@@ -1,19 +1,34 @@
 #pragma once
 
 #include "base/thread_pool.h"
+#include "engine/aligned_buffer.h"
 #include "kernels/machine_limits.h"
 
 namespace tessera {
 
-/// What this machine can do at most, all threads of a pool together.
-struct MachineSpeed {
-  double read_bytes_per_second = 0;  ///< from memory
-  double flops_per_second = 0;       ///< products of a weight type, in registers
+// What this machine can do at most, all threads of a pool together. On shared machines that changes
+// from second to second, so benchmarks ask again and again between what they hold against it.
+
+/// Operations per second of products of a weight type in registers; takes some milliseconds.
+double arithmetic_limit(kernels::WeightType type, ThreadPool& pool);
+
+/// How fast memory is read.
+class ReadLimit {
+ public:
+  /// Takes 512 MB, which no cache holds.
+  explicit ReadLimit(ThreadPool& pool);
+  /// Bytes per second, now; takes some hundredths of a second.
+  double measure();
+
+ private:
+  ThreadPool& pool_;
+  AlignedBuffer memory_;
 };
 
-/// The best of some short runs. Takes about a second and 512 MB.
-MachineSpeed measure_speed(kernels::WeightType type, ThreadPool& pool);
-
-MachineSpeed fastest(const MachineSpeed& a, const MachineSpeed& b);
+/// Of repeated measurements.
+struct Spread {
+  double least, median, most;
+};
+Spread spread_of(std::vector<double> values);
 
 }  // namespace tessera
