@@ -63,14 +63,14 @@ void write_pictures(const fs::path& folder, int count) {
   }
 }
 
-// The lines of a page's code blocks that begin with "tessera", continued ones joined.
+// The lines of a page's code blocks that begin with the program's name, continued ones joined.
 std::vector<std::string> examples_of(const fs::path& page) {
   std::vector<std::string> examples;
   std::istringstream lines(read_file(page));
   bool code = false;
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("```")) code = !code;
-    if (!code || !line.starts_with("tessera ")) continue;
+    if (!code || !(line.starts_with("tessera ") || line.starts_with("tessera-lite "))) continue;
     for (std::string more; line.ends_with("\\") && std::getline(lines, more);)
       line = line.substr(0, line.size() - 1) + more;
     examples.push_back(line);
@@ -89,7 +89,8 @@ TEST(Documents, EveryExampleRuns) {
   const std::string small =
       "export TESSERA_DATASETS=datasets; tessera() { case \"$1 $2\" in "
       "'train features') set -- \"$@\" --steps 5;; esac; '" TESSERA_PROGRAM
-      "' \"$@\" --quiet --threads 1; }; ";
+      "' \"$@\" --quiet --threads 1; }; "
+      "tessera-lite() { '" TESSERA_PROGRAM "-lite' \"$@\" --quiet --threads 1; }; ";
   // The evaluation guide goes on where the README ends, the next one begins anew.
   for (const std::string page :
        {"README.md", "docs/guides/evaluation.md", "docs/guides/own-pictures.md"}) {
