@@ -1,6 +1,7 @@
 # Everything Tessera links comes from the system's packages; scripts/install_dependencies.sh names them.
 find_program(CCACHE ccache)
 if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
 endif()
 find_program(MOLD mold)

@@ -5,12 +5,18 @@
 
 add_library(tessera_flags INTERFACE)
 target_compile_options(tessera_flags INTERFACE -Wall -Wextra -Wshadow -Wno-missing-field-initializers
-                       -Wno-restrict -Werror)
+                       $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+if(NOT TESSERA_FUZZ)  # which is the one build with another compiler
+  target_compile_options(tessera_flags INTERFACE -Werror)
+endif()
 target_include_directories(tessera_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
 if(TESSERA_SANITIZE)
   target_compile_options(tessera_flags INTERFACE -fsanitize=${TESSERA_SANITIZE}
                          -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
   target_link_options(tessera_flags INTERFACE -fsanitize=${TESSERA_SANITIZE})
+endif()
+if(TESSERA_FUZZ)
+  target_compile_options(tessera_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 if(TESSERA_TORCH)
@@ -52,6 +58,10 @@ function(tessera_module name)
   target_link_libraries(${name} PUBLIC tessera_flags ${ARG_LINK})
   if(ARG_TORCH)
     tessera_use_torch(${name})
+  else()
+    # They are linked into libtessera, too. Their functions are never replaced there, so they may be inlined.
+    set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    target_compile_options(${name} PRIVATE -fno-semantic-interposition)
   endif()
   if(TESSERA_TESTS AND tests)
     add_executable(${name}_test ${tests})

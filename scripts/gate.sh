@@ -16,6 +16,18 @@ cd "$clone"
 bash .ci/run
 [[ -z $(git status --porcelain) ]] || fail "building and testing left files behind that .gitignore does not name"
 
+scripts/test_install.sh build/release
+if ((EUID == 0)) && command -v debootstrap > /dev/null; then
+  scripts/test_package.sh
+else
+  echo "Gate: without root and debootstrap the package is not tried on a clean system."
+fi
+if command -v clang++ > /dev/null; then
+  scripts/fuzz.sh 600
+else
+  echo "Gate: without clang nothing is fuzzed."
+fi
+
 version=$(sed -n 's/^project(tessera VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
 said=$(build/release/tessera --version)
 [[ $said == "tessera $version ("* && $said != *dirty* ]] || fail "--version says '$said', expected $version and a clean commit"
