@@ -57,16 +57,21 @@ Samples draw(Engine& engine, const std::vector<Request>& requests, bool quiet) {
   progress.update(0);
   std::int64_t done = 0;
   const auto start = std::chrono::steady_clock::now();
-  const auto drawn = engine.draw(requests, {.row = [](auto, auto) { stop_if_interrupted(); },
-                                            .preview = {},
-                                            .image = [&](auto, auto) { progress.update(++done); }});
+  auto drawn = engine.draw(requests, {.row = [](auto, auto) { stop_if_interrupted(); },
+                                      .preview = {},
+                                      .image =
+                                          [&](auto, const auto&) {
+                                            stop_if_interrupted();
+                                            progress.update(++done);
+                                          }});
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   progress.finish();
   Samples samples{.codes = {}, .images = {}, .seconds = seconds.count()};
-  for (const auto& image : drawn) {
+  for (auto& image : drawn) {
     samples.codes.insert(samples.codes.end(), image.tokens.begin(), image.tokens.end());
     if (image.picture.width > 0)
-      samples.images.push_back({image.picture.width, image.picture.height, image.picture.pixels});
+      samples.images.push_back(
+          {image.picture.width, image.picture.height, std::move(image.picture.pixels)});
   }
   return samples;
 }
