@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 
 #include "engine/opened_models.h"
+#include "engine/peak_memory_test.h"
+#include "engine/random_tokenizer_test.h"
 #include "engine/tiny_generator_test.h"
 #include "kernels/instruction_set.h"
 
@@ -121,6 +123,37 @@ TEST_F(Engines, SayBeforehandWhatMemoryTheyTake) {
   // Keys and values of 2 layers, 3 heads, 12 positions and 12 channels, in blocks of 16 positions.
   EXPECT_GE(one.caches, 2u * 2 * 2 * 3 * 12 * 12 * 2);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// A pipeline of 256-px images large enough that what every process takes does not matter: opened,
+// drawn and decoded, the first time and from what the first time packed.
+TEST(EngineMemory, OfAWholeRunIsWhatTheEstimateSays) {
+  constexpr int kGrid = 16, kImages = 2;
+  TemporaryFolder folder;
+  ::setenv("TESSERA_CACHE", (folder / "cache").c_str(), 1);
+  const TokenizerConfig tokenizer{
+      .channels = 64, .multipliers = {1, 1, 1, 2, 4}, .codebook_size = 1024};
+  write_tokenizer(folder / "tokenizer", tokenizer, kGrid, random_decoder(tokenizer, 1));
+  TinyGenerator generator(
+      {.layers = 8, .heads = 8, .dim = 512, .ffn_multiple = 64},
+      {.vocabulary = 1024, .classes = 10, .grid_rows = kGrid, .grid_columns = kGrid});
+  generator.write(folder / "generator", model_hash(folder / "tokenizer"));
+  generator.weights.clear();
+  for (const auto weights : {Weights::bf16, Weights::float32, Weights::int8})
+    for (const bool again : {false, true}) {
+      PeakMemory peak;
+      Engine engine({.generator = folder / "generator",
+                     .tokenizer = folder / "tokenizer",
+                     .weights = weights,
+                     .threads = 2});
+      const auto estimate = static_cast<double>(engine.estimate(kImages, true).total());
+      engine.draw(std::vector<Request>(kImages, {.label = 1, .cfg = 2.0}));
+      EXPECT_NEAR(peak.bytes(), estimate, estimate / 10)
+          << "bytes, weights " << static_cast<int>(weights) << (again ? ", again" : "");
+    }
+  ::unsetenv("TESSERA_CACHE");
+}
+#endif
 
 }  // namespace
 }  // namespace tessera

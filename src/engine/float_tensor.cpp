@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "formats/mapped_file.h"
 
 namespace tessera {
 
@@ -34,6 +35,8 @@ void FloatTensor::require_finite() const {
   if (!all_finite(values_))
     throw FileError(file_.path(), "tensor '" + name_ + "' holds a value that is not finite");
 }
+
+void FloatTensor::forget() const { forget_pages(file_.at(name_).bytes); }
 
 bool all_finite(std::span<const float> values) {
   // Anything finite times zero is zero, anything else is not a number: no branch for each value.

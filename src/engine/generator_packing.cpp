@@ -27,53 +27,53 @@ std::size_t bytes_of(const MatrixLayout& layout, WeightType type) {
 }  // namespace
 
 PackedMatrices pack_matrices(const std::vector<MatrixLayout>& layouts, WeightType type,
-                             const PanelSource& source, ThreadPool& pool) {
-  struct Task {
-    std::size_t matrix, panel;
-    std::byte* to;
-  };
+                             const MatrixSource& source, ThreadPool& pool) {
   std::size_t total = 0, widest = 0;
   for (const auto& layout : layouts) {
     total += bytes_of(layout, type);
     widest = std::max(widest, layout.inputs);
   }
   PackedMatrices packed{AlignedBuffer(total), {}};
-  std::vector<Task> tasks;
-  for (std::size_t at = 0; const auto& layout : layouts) {
-    const std::size_t bytes = bytes_of(layout, type), panels = panels_in(layout);
-    for (std::size_t panel = 0; panel < panels; ++panel)
-      tasks.push_back(
-          {packed.matrices.size(), panel, packed.bytes.data() + at + panel * (bytes / panels)});
+  std::vector<AlignedArray<float>> scratch;
+  for (int thread = 0; thread < pool.threads(); ++thread) scratch.emplace_back(kPanel * widest);
+  std::size_t at = 0;
+  for (std::size_t matrix = 0; matrix < layouts.size(); ++matrix) {
+    const std::size_t inputs = layouts[matrix].inputs, bytes = bytes_of(layouts[matrix], type),
+                      panels = panels_in(layouts[matrix]);
+    const auto read = source(matrix);
+    pool.for_each(panels, [&](std::size_t panel, int thread) {
+      const std::span<float> rows(scratch[static_cast<std::size_t>(thread)].data(),
+                                  kPanel * inputs);
+      read(panel, rows);
+      kernels::pack_panel({type, kPanel, inputs, nullptr}, 0, rows.data(),
+                          packed.bytes.data() + at + panel * (bytes / panels));
+    });
     packed.matrices.push_back(packed.bytes.bytes().subspan(at, bytes));
     at += bytes;
   }
-  std::vector<AlignedArray<float>> scratch;
-  for (int thread = 0; thread < pool.threads(); ++thread) scratch.emplace_back(kPanel * widest);
-  pool.for_each(tasks.size(), [&](std::size_t index, int thread) {
-    const auto& [matrix, panel, to] = tasks[index];
-    const std::size_t inputs = layouts[matrix].inputs;
-    const std::span<float> rows(scratch[static_cast<std::size_t>(thread)].data(), kPanel * inputs);
-    source(matrix, panel, rows);
-    kernels::pack_panel({type, kPanel, inputs, nullptr}, 0, rows.data(), to);
-  });
   return packed;
 }
 
-PanelSource panels_of(const SafetensorsFile& file, const std::vector<MatrixLayout>& layouts) {
-  std::vector<std::vector<FloatTensor>> sources;
-  for (const auto& layout : layouts) {
-    auto& of_matrix = sources.emplace_back();
+MatrixSource matrices_in(const SafetensorsFile& file, const std::vector<MatrixLayout>& layouts) {
+  struct Sources {
+    std::vector<FloatTensor> tensors;
+    ~Sources() {
+      for (const auto& tensor : tensors) tensor.forget();
+    }
+  };
+  return [file, layouts](std::size_t index) -> PanelSource {
+    const auto& layout = layouts[index];
+    const auto sources = std::make_shared<Sources>();
     for (const auto& name : layout.sources)
-      of_matrix.emplace_back(file, name,
-                             std::vector{static_cast<std::int64_t>(layout.source_rows),
-                                         static_cast<std::int64_t>(layout.inputs)});
-  }
-  return [file, layouts, sources = std::move(sources)](std::size_t index, std::size_t panel,
-                                                       std::span<float> rows) {
-    gather_panel(layouts[index], sources[index], panel, rows);
-    if (!all_finite(rows))
-      throw FileError(file.path(), "tensor '" + layouts[index].sources.front() +
-                                       "' (or its partner) holds a value that is not finite");
+      sources->tensors.emplace_back(file, name,
+                                    std::vector{static_cast<std::int64_t>(layout.source_rows),
+                                                static_cast<std::int64_t>(layout.inputs)});
+    return [file, layout, sources](std::size_t panel, std::span<float> rows) {
+      gather_panel(layout, sources->tensors, panel, rows);
+      if (!all_finite(rows))
+        throw FileError(file.path(), "tensor '" + layout.sources.front() +
+                                         "' (or its partner) holds a value that is not finite");
+    };
   };
 }
 

@@ -12,16 +12,18 @@ struct PackedMatrices {
   std::vector<std::span<const std::byte>> matrices;  ///< in the order of their layouts
 };
 
-/// Fills the rows [64, inputs] of a panel of matrix `index`; called by several threads at once.
-using PanelSource = std::function<void(std::size_t index, std::size_t panel, std::span<float>)>;
+/// Fills the rows [64, inputs] of a panel of a matrix; called by several threads at once.
+using PanelSource = std::function<void(std::size_t panel, std::span<float>)>;
+/// The panels of matrix `index`, in memory until they are let go.
+using MatrixSource = std::function<PanelSource(std::size_t index)>;
 
-/// Packs (and quantises) every matrix.
+/// Packs (and quantises) every matrix, one after the other.
 PackedMatrices pack_matrices(const std::vector<MatrixLayout>& layouts, kernels::WeightType type,
-                             const PanelSource& source, ThreadPool& pool);
+                             const MatrixSource& source, ThreadPool& pool);
 
-/// The panels of a model folder's matrices. Reading one throws FileError naming the tensor when a
-/// value is not finite; making the source, when a tensor is missing or misshapen.
-PanelSource panels_of(const SafetensorsFile& file, const std::vector<MatrixLayout>& layouts);
+/// The matrices of a model folder. Opening one throws FileError when a tensor is missing or
+/// misshapen; reading a panel, when a value is not finite.
+MatrixSource matrices_in(const SafetensorsFile& file, const std::vector<MatrixLayout>& layouts);
 
 /// Metadata of a safetensors file with packed matrices (docs/formats/packed.md).
 std::map<std::string, std::string> packed_metadata(kernels::WeightType type);

@@ -70,8 +70,11 @@ GeneratorWeights GeneratorWeights::open(const fs::path& folder, std::optional<We
     weights.map_packed(*kept);
     return weights;
   }
-  for (const auto& tensor : weights.tensors_) tensor.require_finite();
-  auto packed = pack_matrices(layouts, weights.type(), panels_of(file, layouts), pool);
+  for (const auto& tensor : weights.tensors_) {
+    tensor.require_finite();
+    tensor.forget();
+  }
+  auto packed = pack_matrices(layouts, weights.type(), matrices_in(file, layouts), pool);
   cache.keep(layouts, packed);
   weights.arrange(packed.matrices);
   weights.packed_ = std::move(packed.bytes);
@@ -104,9 +107,11 @@ GeneratorWeights GeneratorWeights::random(const GeneratorConfig& config,
   }
   auto packed = pack_matrices(
       matrices_of(config, shape), type,
-      [](std::size_t index, std::size_t panel, std::span<float> rows) {
-        Rng own(mix({index, panel}));
-        fill_random(own, kDeviation, rows);
+      [](std::size_t index) {
+        return [index](std::size_t panel, std::span<float> rows) {
+          Rng own(mix({index, panel}));
+          fill_random(own, kDeviation, rows);
+        };
       },
       pool);
   weights.arrange(packed.matrices);
@@ -158,6 +163,12 @@ const float* GeneratorWeights::class_embedding(std::int32_t label) const {
 const float* GeneratorWeights::token_embedding(std::int32_t token) const {
   TESSERA_CHECK(token >= 0 && token < shape_.vocabulary);
   return plain_.at(kTokenTable) + std::int64_t{token} * transformer().dim;
+}
+
+std::size_t GeneratorWeights::bytes_held() const {
+  std::size_t bytes = bytes_per_step();
+  for (const auto& tensor : tensors_) bytes += tensor.bytes_held();
+  return bytes;
 }
 
 std::size_t GeneratorWeights::bytes_per_step() const {

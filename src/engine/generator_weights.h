@@ -42,6 +42,9 @@ class GeneratorWeights {
 
   /// Bytes that a step must read, however many rows it has: the matrices.
   std::size_t bytes_per_step() const;
+  /// Memory that the weights take: the matrices, and embeddings where the file holds them in half
+  /// precision. Mapped embeddings are read a row at a time and do not count.
+  std::size_t bytes_held() const;
 
  private:
   GeneratorWeights(ModelConfig config, const GeneratorShape& shape, kernels::WeightType type)

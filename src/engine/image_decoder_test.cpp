@@ -2,15 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <malloc.h>
 
 #include <algorithm>
-#include <fstream>
 #include <limits>
 
 #include "base/testing.h"
 #include "engine/naive_decoder_test.h"
-#include "engine/one_dnn.h"
+#include "engine/peak_memory_test.h"
 #include "kernels/instruction_set.h"
 
 namespace tessera {
@@ -221,17 +219,6 @@ TEST_F(DecoderFolder, FilesThatAreMissingCutOrOfAnotherKindAreRefused) {
 // --- memory
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-// Memory that is freed goes back to the system at once, so that what is resident is what is in use.
-const int kGiveBack = ::mallopt(M_MMAP_THRESHOLD, 1 << 16);
-
-// Bytes of a field of /proc/self/status.
-double status_bytes(const std::string& field) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with(field + ":")) return 1024 * std::stod(line.substr(field.size() + 1));
-  return 0;
-}
-
 TEST(ImageDecoderMemory, IsWhatTheEstimateSays) {
   TokenizerConfig config{.channels = 64, .multipliers = {1, 1, 2, 4}, .codebook_size = 1024};
   constexpr int kGrid = 32;
@@ -241,16 +228,11 @@ TEST(ImageDecoderMemory, IsWhatTheEstimateSays) {
   std::vector<float> pixels(3 * 64 * codes.size(), 1);
   ThreadPool pool(2);
   for (const auto precision : {ActivationType::bf16, ActivationType::float32}) {
-    dnnl::set_primitive_cache_capacity(0);  // oneDNN forgets the code of earlier tests
-    dnnl::set_primitive_cache_capacity(1024);
-    ::malloc_trim(0);
-    const double before = status_bytes("VmRSS");
-    std::ofstream("/proc/self/clear_refs") << "5";  // the peak begins anew
+    PeakMemory peak;
     auto decoder = ImageDecoder::open(folder / "vq", {precision}, pool);
     const auto estimate = static_cast<double>(decoder.memory(kGrid, kGrid));
     decoder.decode(codes, kGrid, kGrid, pixels);
-    const double peak = status_bytes("VmHWM") - before;
-    EXPECT_NEAR(peak, estimate, estimate / 10) << "bytes";
+    EXPECT_NEAR(peak.bytes(), estimate, estimate / 10) << "bytes";
   }
 }
 #endif

@@ -112,7 +112,7 @@ std::size_t OpenedModels::bytes_for(std::size_t rows) const {
 }
 
 MemoryEstimate OpenedModels::estimate(std::size_t rows) const {
-  return {.weights = weights_.bytes_per_step(),
+  return {.weights = weights_.bytes_held(),
           .caches = rows * TokenTransformer::cache_bytes(weights_, cache_),
           .work = TokenTransformer::work_bytes(weights_, rows, pool_.threads()),
           .decoder = has_decoder() ? decoder().memory(info_.grid_rows, info_.grid_columns) : 0};

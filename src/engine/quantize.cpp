@@ -77,7 +77,7 @@ nlohmann::json quantize_generator(const QuantizeOptions& options) {
                            tokens->path());
   }
   const auto layouts = matrices_of(config.recipe.generator, shape);
-  const auto packed = pack_matrices(layouts, type, panels_of(file, layouts), pool);
+  const auto packed = pack_matrices(layouts, type, matrices_in(file, layouts), pool);
   config.extra["quantized"] = {{"weights", name_of(type)}, {"from", model_hash(from)}};
   write_packed(out, config, file, layouts, packed, type);
   nlohmann::json json = {{"out", options.out},

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "base/random.h"
 #include "engine/image_decoder.h"
 #include "models/model_config.h"
 

@@ -58,7 +58,7 @@ struct TinyGenerator {
       values.push_back(static_cast<float>((sides.size() == 1) + scale * (2 * rng.uniform() - 1)));
   }
 
-  ModelConfig model_config() const {
+  ModelConfig model_config(const std::string& tokenizer = std::string(64, '0')) const {
     ModelConfig model;
     model.kind = "generator";
     model.recipe.generator = config;
@@ -67,11 +67,12 @@ struct TinyGenerator {
       model.class_names.push_back("class " + std::to_string(label));
     model.extra = {{"vocabulary", shape.vocabulary},
                    {"grid", {shape.grid_rows, shape.grid_columns}},
-                   {"tokenizer", std::string(64, '0')}};
+                   {"tokenizer", tokenizer}};
     return model;
   }
-  void write(const fs::path& folder) const {
-    write_model_config(folder, model_config());
+  /// For tokens of the tokenizer whose hash this is.
+  void write(const fs::path& folder, const std::string& tokenizer = std::string(64, '0')) const {
+    write_model_config(folder, model_config(tokenizer));
     std::vector<TensorView> views;
     for (const auto& [name, values] : weights)
       views.push_back({name, DType::F32, shapes.at(name), std::as_bytes(std::span(values))});
