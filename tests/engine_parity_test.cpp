@@ -14,13 +14,18 @@ namespace {
 using kernels::CacheType;
 using kernels::WeightType;
 
-class EngineParity : public testing::TestWithParam<bool> {
+struct ParityCase {
+  bool qk_norm;
+  int grid_rows, grid_columns;
+};
+
+class EngineParity : public testing::TestWithParam<ParityCase> {
  protected:
   void SetUp() override {
     ::setenv("TESSERA_CACHE", "", 1);
     torch::manual_seed(1);
     recipe_.generator = {
-        .layers = 3, .heads = 4, .dim = 128, .ffn_multiple = 48, .qk_norm = GetParam()};
+        .layers = 3, .heads = 4, .dim = 128, .ffn_multiple = 48, .qk_norm = GetParam().qk_norm};
     recipe_.generator_training.precision = Precision::float32;
     Transformer model(recipe_.generator, shape_);
     torch::NoGradGuard no_grad;
@@ -72,7 +77,10 @@ class EngineParity : public testing::TestWithParam<bool> {
   TemporaryFolder folder_;
   ThreadPool pool_{2};
   Recipe recipe_;
-  GeneratorShape shape_{.vocabulary = 300, .classes = 3, .grid_rows = 8, .grid_columns = 9};
+  GeneratorShape shape_{.vocabulary = 300,
+                        .classes = 3,
+                        .grid_rows = GetParam().grid_rows,
+                        .grid_columns = GetParam().grid_columns};
   std::optional<Generator> torch_;
 };
 
@@ -141,7 +149,9 @@ TEST_P(EngineParity, TokensOfWholeImages) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(WithAndWithoutQkNorm, EngineParity, testing::Bool());
+INSTANTIATE_TEST_SUITE_P(WithAndWithoutQkNorm, EngineParity,
+                         testing::Values(ParityCase{true, 8, 9}, ParityCase{false, 8, 9},
+                                         ParityCase{true, 32, 32}));
 
 }  // namespace
 }  // namespace tessera
