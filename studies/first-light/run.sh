@@ -36,12 +36,12 @@ if [[ $part == *-search ]]; then
   data+=(--search --samples 5000)
   guidance="1 1.25 1.5 2 3"
   arms=(
-    "plain: regularizer.weight=0"
     "crt-0.1: regularizer.weight=0.1"
     "crt-0.03: regularizer.weight=0.03"
-    "small-plain<plain: regularizer.weight=0 $small"
     "small-crt-0.1<crt-0.1: regularizer.weight=0.1 $small"
     "small-crt-0.03<crt-0.03: regularizer.weight=0.03 $small"
+    "plain: regularizer.weight=0"
+    "small-plain<plain: regularizer.weight=0 $small"
   )
   # What Fashion-MNIST has settled is not asked again.
   [[ $set == cifar10 ]] || arms+=(
