@@ -1,0 +1,54 @@
+#include "study/row.h"
+
+#include <gmock/gmock.h>
+
+#include "base/testing.h"
+
+namespace tessera {
+namespace {
+
+using testing::HasSubstr;
+
+StudyRow some_row() {
+  return {.run = "g-1",
+          .tokenizer_run = "t-1",
+          .point = 2,
+          .sweeps = {"headline"},
+          .design = "CRT 0.1",
+          .generator = "4 x 128",
+          .seed = 18446744073709551615u,
+          .settings = {{"regularizer.weight", 0.1}},
+          .tokens_per_image = 64,
+          .tokenizer_flops = 1e13,
+          .generator_flops = 2e13,
+          .metrics = {{"fd", 0.25}},
+          .by_position = {2.5, 1.5},
+          .samples = "models/g-1/samples-2.png"};
+}
+
+TEST(StudyRows, RoundTrip) {
+  TemporaryFolder folder;
+  write_json(folder / "results.json", nlohmann::json::array({to_json(some_row())}));
+  const auto rows = read_rows(folder / ".");
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(to_json(rows[0]), to_json(some_row()));
+  EXPECT_EQ(rows[0].total_flops(), 3e13);
+  EXPECT_EQ(rows[0].metric("fd"), 0.25);
+  EXPECT_TRUE(std::isnan(rows[0].metric("psnr")));
+}
+
+TEST(StudyRows, RefuseWhatIsMissingOrOfAnotherKind) {
+  auto json = to_json(some_row());
+  json["point"] = "two";
+  EXPECT_THAT(error_of([&] { row_from_json(json, "row 0"); }),
+              HasSubstr("row 0: point is \"two\""));
+  json.erase("point");
+  EXPECT_THAT(error_of([&] { row_from_json(json, "row 0"); }), HasSubstr("holds no point"));
+  TemporaryFolder folder;
+  EXPECT_THAT(error_of([&] { read_rows(folder / "."); }), HasSubstr("results.json"));
+  write_json(folder / "results.json", {{"a", 1}});
+  EXPECT_THAT(error_of([&] { read_rows(folder / "."); }), HasSubstr("not a list"));
+}
+
+}  // namespace
+}  // namespace tessera
