@@ -23,9 +23,9 @@ struct TrainGeneratorOptions : RunOptions {
 };
 
 /// Stage 2. Returns the last validation, steps, seconds, FLOPs, parameters and hashes. Throws Error
-/// on bad input, such as validation tokens of another tokenizer. With `branch`, begins from the last
-/// checkpoint of a run that differs in its number of steps and its decay alone, and whose rate had
-/// not begun to fall: what the whole run would have come to, without its first steps.
+/// on bad input, such as validation tokens of another tokenizer. With `branch`, begins from the
+/// last checkpoint of a run that differs in its number of steps and its decay alone, and whose rate
+/// had not begun to fall: what the whole run would have come to, without its first steps.
 nlohmann::json train_generator(const TrainGeneratorOptions& options);
 
 }  // namespace tessera
