@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iomanip>
 #include <iostream>
 #include <map>
 #include <thread>
@@ -67,7 +68,7 @@ void print(const Plan& plan, const SweepFile& file, const nlohmann::json& sum, d
     if (run.kind != RunKind::features) std::cout << "  " << run.design;
     if (run.kind == RunKind::generator) std::cout << " | " << run.generator;
     if (run.kind != RunKind::features)
-      std::cout << " | seed " << run.seed << "  " << nlohmann::json(flops / 1e12).dump()
+      std::cout << " | seed " << run.seed << "  " << std::setprecision(3) << flops / 1e12
                 << " TFLOP, " << format_duration(flops / options.flops_per_second);
     std::cout << "\n";
   }

@@ -33,11 +33,13 @@ std::string time_now() {
   return text;
 }
 
-std::string message_of(std::exception_ptr failure) {
+// Without the name of the run that a process puts before its message.
+std::string message_of(std::exception_ptr failure, const std::string& run) {
   try {
     std::rethrow_exception(failure);
   } catch (const std::exception& error) {
-    return error.what();
+    const std::string text = error.what(), name = run + ": ";
+    return text.starts_with(name) ? text.substr(name.size()) : text;
   }
 }
 
@@ -109,11 +111,11 @@ class Worker {
     if (failure && !was_interrupted(failure)) {
       write_json(folder_.failure(id), {{"run", id},
                                        {"what", words_for(run)},
-                                       {"error", message_of(failure)},
+                                       {"error", message_of(failure, id)},
                                        {"host", host_name()},
                                        {"time", time_now()},
                                        {"commit", kCommit}});
-      say("failed: " + id + " (" + words_for(run) + "): " + message_of(failure));
+      say("failed: " + id + " (" + words_for(run) + "): " + message_of(failure, id));
     }
     claims_.erase(id);
     look_again_ = {};
