@@ -30,7 +30,8 @@ SampleBackend sample_backend(const SampleOptions& options, const SampleBackend& 
 /// --device, for what runs LibTorch models.
 void add_device_option(CLI::App* command, RunOptions& options);
 
-// One function per command file; `train`, `evaluate` and others are the parents of their subcommands.
+// One function per command file; `train`, `evaluate` and others are the parents of their
+// subcommands.
 void add_data(CLI::App& app);
 void add_train_tokenizer(CLI::App& train);
 void add_train_generator(CLI::App& train);
