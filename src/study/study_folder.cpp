@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "study/index.h"
 
 namespace tessera {
 namespace {
@@ -96,9 +97,11 @@ std::vector<StudyRow> collect_rows(const StudyFolder& folder, const Plan& plan) 
 }
 
 void write_rows(const StudyFolder& folder, const Plan& plan) {
-  auto rows = nlohmann::json::array();
-  for (const auto& row : collect_rows(folder, plan)) rows.push_back(to_json(row));
-  write_json(folder.root() / "results.json", rows);
+  const auto rows = collect_rows(folder, plan);
+  auto json = nlohmann::json::array();
+  for (const auto& row : rows) json.push_back(to_json(row));
+  write_json(folder.root() / "results.json", json);
+  write_index(folder.root() / "index.sqlite", rows);
 }
 
 }  // namespace tessera

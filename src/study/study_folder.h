@@ -29,7 +29,7 @@ class StudyFolder {
 /// listed in experiment/study_experiment.h. Throws Error naming the file and field.
 std::vector<StudyRow> collect_rows(const StudyFolder& folder, const Plan& plan);
 
-/// results.json anew, from results/.
+/// results.json and index.sqlite anew, from results/.
 void write_rows(const StudyFolder& folder, const Plan& plan);
 
 }  // namespace tessera
