@@ -211,6 +211,50 @@ TEST_F(CommandLine, DemoGoesOnWhereItWasStopped) {
   refuses("tessera " + demo + " --seed 3", {"demo", "other settings"});
 }
 
+TEST_F(CommandLine, AStudyIsPlannedKilledAndGoesOnUntilEveryRunIsDone) {
+  for (const std::string name : {"loss", "metric"})
+    succeeds(
+        "tessera train features --quiet --data pictures --recipe recipe.toml --steps 5 --width 8 "
+        "--out nets/" +
+        name);
+  write_file(folder_ / "study.toml",
+             "features = \"nets\"\n"
+             "title = \"A try\"\nrecipe = \"recipe.toml\"\ndata = [\"pictures\"]\n"
+             "set = [\"tokenizer_training.steps=6\"]\n"
+             "seeds = [1, 2]\npoints = [4, 8]\nsamples = 20\nsearch_samples = 10\n"
+             "guidance = [1.5]\n"
+             "[[sweep]]\nname = \"headline\"\n"
+             "design = [{name = \"plain\", set = [\"regularizer.weight=0\"]}, {name = \"CRT\"}]\n"
+             "[[finding]]\nname = \"predictability\"\nstatement = \"CRT predicts better.\"\n"
+             "metric = \"predictability\"\nsweep = \"headline\"\ndesign = \"CRT\"\n"
+             "reference = [\"plain\"]\nexpect = \"higher\"\n");
+  succeeds("tessera study run study.toml --out study --dry-run --quiet --json plan.json");
+  EXPECT_EQ(json("plan.json")["runs"], 2 * 2 * 2);
+  EXPECT_GT(json("plan.json")["flops"].get<double>(), 0);
+  EXPECT_FALSE(exists("study"));
+  const auto stopped = run("'" TESSERA_PROGRAM
+                           "' study run study.toml --out study --workers 2 & pid=$!; "
+                           "until ls study/results/t-* 2> /dev/null; do sleep 0.05; done; "
+                           "kill -INT $pid; wait $pid");
+  EXPECT_EQ(stopped.code, 130) << stopped.err;
+  EXPECT_TRUE(fs::is_empty(folder_ / "study/claims"));
+  succeeds("tessera study run study.toml --out study --workers 2 --quiet --json done.json");
+  EXPECT_EQ(json("done.json")["done"], 8);
+  const auto rows = json("study/results.json");
+  ASSERT_EQ(rows.size(), 8u);
+  for (const auto& row : rows) {
+    EXPECT_GT(row["metrics"]["fd"].get<double>(), 0);
+    EXPECT_TRUE(exists("study/" + row["samples"].get<std::string>()));
+    EXPECT_TRUE(exists("study/" + row["reconstructions"].get<std::string>()));
+  }
+  EXPECT_TRUE(exists("study/index.sqlite"));
+
+  refuses("tessera study run recipe.toml --out other", {"recipe.toml", "data"});
+  refuses("tessera study run nowhere.toml --out other", {"nowhere.toml"});
+  refuses("tessera study run study.toml --data nothing --out other", {"nothing"});
+  EXPECT_FALSE(exists("other"));
+}
+
 TEST_F(CommandLine, PlainTokenizerIsCrtWithWeightZero) {
   train_tokenizer("crt");
   train_tokenizer("plain", "--set regularizer.weight=0");

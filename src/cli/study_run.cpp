@@ -21,7 +21,7 @@ struct StudyRunOptions : RunOptions {
   std::vector<std::string> data, held_out;
   bool dry_run = false;
   int workers = 0;
-  double flops_per_second = 5e10;
+  double flops_per_second = 1e11;
 };
 
 SweepFile read(const StudyRunOptions& options) {
