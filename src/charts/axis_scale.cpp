@@ -39,7 +39,8 @@ std::vector<double> decades(const std::vector<double>& factors, double low, doub
 
 }  // namespace
 
-AxisScale::AxisScale(const ChartAxis& axis, const std::vector<double>& values) : log_(axis.log) {
+AxisScale::AxisScale(const ChartAxis& axis, const std::vector<double>& values)
+    : log_(axis.log), given_(axis.ticks) {
   low_ = std::numeric_limits<double>::infinity(), high_ = -low_;
   for (const double value : values)
     if (shows(axis, value)) {
@@ -58,6 +59,7 @@ double AxisScale::place(double value) const {
 }
 
 std::vector<double> AxisScale::ticks() const {
+  if (!given_.empty()) return given_;
   if (!log_) return multiples(round_step(high_ - low_), low_, high_);
   if (high_ - low_ > kTicks) return decades({1}, low_, high_);
   for (const auto& factors : std::vector<std::vector<double>>{{1}, {1, 3}, {1, 2, 5}})

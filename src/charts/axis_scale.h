@@ -16,12 +16,14 @@ class AxisScale {
 
   /// From 0 to 1 within the axis.
   double place(double value) const;
-  /// About five round values; on a logarithmic axis powers of ten where there are enough.
+  /// Those of the axis, else about five round values; on a logarithmic axis powers of ten where
+  /// there are enough.
   std::vector<double> ticks() const;
 
  private:
   bool log_;
-  double low_, high_;  // logarithms of base ten on a logarithmic axis
+  std::vector<double> given_;  // ticks
+  double low_, high_;          // logarithms of base ten on a logarithmic axis
 };
 
 /// A tick as text: 0.25, 3000, 2e14.

@@ -25,6 +25,23 @@ std::vector<std::size_t> legend_entries(const Chart& chart) {
   return entries;
 }
 
+std::vector<double> x_values(const Chart& chart) {
+  std::vector<double> values;
+  for (const auto& series : chart.series)
+    for (const auto& point : series.points) values.push_back(point.x);
+  return values;
+}
+
+std::vector<double> y_values(const Chart& chart) {
+  std::vector<double> values;
+  for (const auto& series : chart.series)
+    for (const auto& point : series.points) {
+      if (series.mark != Mark::band) values.push_back(point.y);
+      values.push_back(point.low), values.push_back(point.high);
+    }
+  return values;
+}
+
 bool shows(const ChartAxis& axis, double value) {
   return std::isfinite(value) && (!axis.log || value > 0);
 }

@@ -37,7 +37,8 @@ struct ChartSeries {
 
 struct ChartAxis {
   std::string label = {};
-  bool log = false;  ///< values that are not positive are left out
+  bool log = false;                ///< values that are not positive are left out
+  std::vector<double> ticks = {};  ///< the values to mark; empty: round ones
 };
 
 struct Chart {
@@ -61,6 +62,10 @@ const char* chart_colour(int colour, const char* neutral);
 /// For each name, in order, the series that the legend shows: the first one with points, else the
 /// first.
 std::vector<std::size_t> legend_entries(const Chart& chart);
+
+/// Every value that an axis has to show, ends of bars and bands among them.
+std::vector<double> x_values(const Chart& chart);
+std::vector<double> y_values(const Chart& chart);
 
 /// Whether an axis can show a value.
 bool shows(const ChartAxis& axis, double value);

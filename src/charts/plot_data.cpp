@@ -1,6 +1,10 @@
 #include "charts/plot_data.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
+
+#include "charts/axis_scale.h"
 
 namespace tessera {
 namespace {
@@ -17,10 +21,26 @@ std::string plain(const std::string& text) {
   return escaped;
 }
 
-json axis(const ChartAxis& axis) {
+// Powers of ten alone leave a short axis without marks, and all their parts crowd a long one.
+json log_marks(const ChartAxis& axis, const std::vector<double>& values) {
+  double low = std::numeric_limits<double>::infinity(), high = 0;
+  for (const double value : values)
+    if (shows(axis, value)) low = std::min(low, value), high = std::max(high, value);
+  const double decades = std::log10(high / low);
+  return decades > 3 ? json(1) : decades > 0.7 ? json("D2") : json(nullptr);
+}
+
+json axis(const ChartAxis& axis, const std::vector<double>& values) {
   json layout = {
       {"title", {{"text", plain(axis.label)}}}, {"automargin", true}, {"zeroline", false}};
-  if (axis.log) layout["type"] = "log", layout["exponentformat"] = "power", layout["nticks"] = 7;
+  if (axis.log) {
+    layout["type"] = "log", layout["exponentformat"] = "power";
+    if (const auto marks = log_marks(axis, values); !marks.is_null()) layout["dtick"] = marks;
+  }
+  if (!axis.ticks.empty()) {
+    layout["tickvals"] = axis.ticks;
+    for (const double tick : axis.ticks) layout["ticktext"].push_back(tick_text(tick));
+  }
   return layout;
 }
 
@@ -94,7 +114,9 @@ json plot_data(const Chart& chart) {
     traces.push_back(trace);
   }
   for (const auto entry : legend_entries(chart)) traces[entry]["showlegend"] = true;
-  return {{"data", traces}, {"layout", {{"xaxis", axis(chart.x)}, {"yaxis", axis(chart.y)}}}};
+  return {{"data", traces},
+          {"layout",
+           {{"xaxis", axis(chart.x, x_values(chart))}, {"yaxis", axis(chart.y, y_values(chart))}}}};
 }
 
 }  // namespace tessera

@@ -56,27 +56,13 @@ std::string marker(int shape, double x, double y, double r) {
   }
 }
 
-std::vector<double> values_of(const Chart& chart, bool vertical) {
-  std::vector<double> values;
-  for (const auto& series : chart.series)
-    for (const auto& point : series.points) {
-      if (!vertical) {
-        values.push_back(point.x);
-        continue;
-      }
-      if (series.mark != Mark::band) values.push_back(point.y);
-      values.push_back(point.low), values.push_back(point.high);
-    }
-  return values;
-}
-
 class SvgChart {
  public:
   SvgChart(const Chart& chart, const SvgSize& size)
       : chart_(chart),
         size_(size),
-        x_scale_(chart.x, values_of(chart, false)),
-        y_scale_(chart.y, values_of(chart, true)) {}
+        x_scale_(chart.x, x_values(chart)),
+        y_scale_(chart.y, y_values(chart)) {}
 
   std::string draw() const {
     std::string plot = axes();

@@ -26,6 +26,9 @@ void add_commands(CLI::App& app) {
   add_evaluate_reconstruction(*evaluate);
   add_evaluate_likelihood(*evaluate);
   add_evaluate_generation(*evaluate);
+  auto* study = app.add_subcommand("study", "map compression against generation, and report it");
+  study->require_subcommand(1);
+  add_study_report(*study);
   add_info(app);
   add_quantize(app);
   add_import(app);

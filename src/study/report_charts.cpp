@@ -103,6 +103,9 @@ class Charts {
         even.points.push_back({.x = size, .y = size});
       }
     std::ranges::sort(even.points, {}, &ChartPoint::x);
+    for (const auto& point : even.points)
+      if (chart.x.ticks.empty() || chart.x.ticks.back() != point.x)
+        chart.x.ticks.push_back(point.x);
     if (!chart.series.empty()) chart.series.insert(chart.series.begin(), even);
     return chart;
   }

@@ -43,8 +43,8 @@ std::string article(const ReportFinding& finding, const std::vector<ReportView>&
     for (const auto& number : finding.numbers) html += number_row(number);
     html += "</table></div>";
   }
-  return html + "<p class='rule'>What decides it: " + escape_html(finding.rule) + " " +
-         runs_link(finding, views) + ".</p></article>";
+  return html + "<p class='rule'>Rule: " + escape_html(finding.rule) + "<br>" +
+         runs_link(finding, views) + "</p></article>";
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "study/report_metrics.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -44,6 +45,15 @@ const std::vector<ReportMetric>& report_metrics() {
       {"cfg", "guidance", "%.2f", "scale of classifier-free guidance that was chosen"},
   };
   return metrics;
+}
+
+std::vector<ReportMetric> measured_metrics(const std::vector<StudyRow>& rows) {
+  std::vector<ReportMetric> measured;
+  for (const auto& metric : report_metrics())
+    if (std::ranges::any_of(rows,
+                            [&](const auto& row) { return row.metrics.contains(metric.name); }))
+      measured.push_back(metric);
+  return measured;
 }
 
 ReportMetric report_metric(const std::string& name) {

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "study/row.h"
+
 namespace tessera {
 
 /// How the report names and writes a metric of a row.
@@ -15,6 +17,8 @@ struct ReportMetric {
 
 /// In the order in which tables show them.
 const std::vector<ReportMetric>& report_metrics();
+/// Those of them that some row holds.
+std::vector<ReportMetric> measured_metrics(const std::vector<StudyRow>& rows);
 
 /// One of report_metrics(), or what stands for a metric that it does not know.
 ReportMetric report_metric(const std::string& name);

@@ -26,9 +26,9 @@ std::string heading(const std::vector<std::string>& names) {
   return html;
 }
 
-std::string metric_headings() {
+std::string metric_headings(const ReportInput& input) {
   std::string html;
-  for (const auto& metric : report_metrics())
+  for (const auto& metric : measured_metrics(input.rows))
     html +=
         "<th title='" + escape_html(metric.meaning) + "'>" + escape_html(metric.label) + "</th>";
   return html + "</tr></thead>";
@@ -44,7 +44,7 @@ std::string group_row(const ReportInput& input, const ReportGroup& group,
   std::string html = "<tbody" + attribute + "><tr>" + name_cell(row.design) +
                      name_cell(row.generator) + cell(std::to_string(row.point + 1)) +
                      cell(link(id, flops_text(row.total_flops()))) + cell(seeds);
-  for (const auto& metric : report_metrics()) {
+  for (const auto& metric : measured_metrics(input.rows)) {
     const auto spread = seed_spread(input.rows, group, metric.name);
     std::string text = spread.seeds == 0 ? "–" : link(id, number_text(spread.mean, metric.format));
     if (std::isfinite(spread.deviation))
@@ -62,9 +62,9 @@ std::string run_row(const ReportInput& input, std::size_t index, const std::stri
                      link(id, row.design) + "</td>" + name_cell(row.generator) +
                      cell(std::to_string(row.point + 1)) + cell(std::to_string(row.seed)) +
                      cell(flops_text(row.tokenizer_flops)) + cell(flops_text(row.generator_flops));
-  for (const auto& metric : report_metrics())
+  for (const auto& metric : measured_metrics(input.rows))
     html += cell(number_text(row.metric(metric.name), metric.format));
-  const auto columns = std::to_string(6 + report_metrics().size());
+  const auto columns = std::to_string(6 + measured_metrics(input.rows).size());
   return html + "</tr><tr class='config'><td colspan='" + columns + "'>" +
          row_configuration(row, files) + "</td></tr></tbody>";
 }
@@ -79,15 +79,29 @@ std::vector<std::vector<std::size_t>> views_of_rows(const ReportInput& input,
   return of_row;
 }
 
-std::string fit_rows(const ReportFits& fits) {
+std::string metric_label(const std::string& name) {
+  const std::string label = report_metric(name).label;
+  return label.empty() ? name : label;
+}
+
+// A design by the first of its runs.
+std::string design_cell(const ReportInput& input, const std::string& design) {
+  const auto row = std::ranges::find(input.rows, design, &StudyRow::design);
+  if (row == input.rows.end()) return name_cell(design);
+  return "<td class='name'>" +
+         link(row_id(static_cast<std::size_t>(row - input.rows.begin())), design) + "</td>";
+}
+
+std::string fit_rows(const ReportInput& input) {
   std::string html =
       "<h3>Fits</h3><p>L(C) = L<sub>min</sub> + C<sup>α</sup> e<sup>λ</sup>, where C is the "
       "training compute of both stages in FLOP; 95% intervals by bootstrap.</p>"
       "<div class='wide'><table>" +
       heading({"design", "metric", "rows", "L_min", "", "α", "", "λ", "", "scatter"}) +
       "</tr></thead>";
-  for (const auto& fit : fits.fits) {
-    html += "<tr>" + name_cell(fit.design) + name_cell(fit.metric) + cell(std::to_string(fit.rows));
+  for (const auto& fit : input.fits->fits) {
+    html += "<tr>" + design_cell(input, fit.design) + name_cell(metric_label(fit.metric)) +
+            cell(std::to_string(fit.rows));
     for (const auto& [value, low, high] : {fit.l_min, fit.alpha, fit.lambda})
       html += cell(number_text(value)) +
               cell("<small>" + interval_text({value, low, high}, "%.3g") + "</small>");
@@ -96,28 +110,28 @@ std::string fit_rows(const ReportFits& fits) {
   return html + "</table></div>";
 }
 
-std::string ratio_rows(const std::vector<ReportComparison>& ratios) {
+std::string ratio_rows(const ReportInput& input) {
   std::string html =
       "<h3>Compute at equal quality</h3><p>The compute that the reference takes to reach a quality "
       "over "
       "what the design takes: above 1 the design is the cheaper one.</p><div class='wide'><table>" +
       heading({"design", "reference", "metric", "at", "ratio", "95% interval"}) + "</tr></thead>";
-  for (const auto& ratio : ratios)
-    html += "<tr>" + name_cell(ratio.design) + name_cell(ratio.reference) +
-            name_cell(ratio.metric) + cell(number_text(ratio.quality)) +
+  for (const auto& ratio : input.fits->ratios)
+    html += "<tr>" + design_cell(input, ratio.design) + design_cell(input, ratio.reference) +
+            name_cell(metric_label(ratio.metric)) + cell(number_text(ratio.quality)) +
             cell(number_text(ratio.value.value, "%.2f")) +
             cell(interval_text(ratio.value, "%.2f")) + "</tr>";
   return html + "</table></div>";
 }
 
-std::string crossover_rows(const std::vector<ReportComparison>& crossovers) {
+std::string crossover_rows(const ReportInput& input) {
   std::string html =
       "<h3>Where designs change places</h3><p>Above this compute the design is the better "
       "one, below it the reference.</p><div class='wide'><table>" +
       heading({"design", "reference", "metric", "compute", "95% interval"}) + "</tr></thead>";
-  for (const auto& each : crossovers)
-    html += "<tr>" + name_cell(each.design) + name_cell(each.reference) + name_cell(each.metric) +
-            cell(flops_text(each.value.value)) +
+  for (const auto& each : input.fits->crossovers)
+    html += "<tr>" + design_cell(input, each.design) + design_cell(input, each.reference) +
+            name_cell(metric_label(each.metric)) + cell(flops_text(each.value.value)) +
             cell(std::isfinite(each.value.low) && std::isfinite(each.value.high)
                      ? flops_text(each.value.low) + " to " + flops_text(each.value.high)
                      : "") +
@@ -142,7 +156,7 @@ std::string headline_table(const ReportInput& input, const std::vector<ReportVie
   const auto of_row = views_of_rows(input, views);
   std::string html = "<div class='wide'><table class='sortable'>" +
                      heading({"design", "generator", "point", "compute", "seeds"}) +
-                     metric_headings();
+                     metric_headings(input);
   for (const auto& group : views.back().groups)
     html += group_row(input, group, views_attribute(of_row[group.rows.front()]));
   return html + "</table></div>";
@@ -154,7 +168,7 @@ std::string runs_table(const ReportInput& input, const std::vector<ReportView>& 
   std::string html = "<div class='wide'><table class='sortable'>" +
                      heading({"design", "generator", "point", "seed", "tokenizer's compute",
                               "generator's compute"}) +
-                     metric_headings();
+                     metric_headings(input);
   for (std::size_t row = 0; row < input.rows.size(); ++row)
     html += run_row(input, row, views_attribute(of_row[row]), files);
   return html + "</table></div>";
@@ -166,9 +180,9 @@ std::string fits_tables(const ReportInput& input) {
            "from the "
            "rows.</p>";
   std::string html;
-  if (!input.fits->ratios.empty()) html += ratio_rows(input.fits->ratios);
-  if (!input.fits->crossovers.empty()) html += crossover_rows(input.fits->crossovers);
-  if (!input.fits->fits.empty()) html += fit_rows(*input.fits);
+  if (!input.fits->ratios.empty()) html += ratio_rows(input);
+  if (!input.fits->crossovers.empty()) html += crossover_rows(input);
+  if (!input.fits->fits.empty()) html += fit_rows(input);
   return html.empty() ? "<p class='absent'>fits.json holds no fit.</p>" : html;
 }
 

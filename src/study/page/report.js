@@ -12,7 +12,9 @@ window.addEventListener("unhandledrejection", (event) => tell(String(event.reaso
 document.addEventListener("securitypolicyviolation", (event) => tell("refused " + event.blockedURI));
 
 const data = JSON.parse(document.getElementById("data").textContent);
-const config = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+const config = {
+  plotlyServerURL: "", displaylogo: false, responsive: true, modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
+};
 let shown = 0;
 
 // Plots read a little HTML in their texts.
@@ -49,7 +51,8 @@ function layout(plot, colour) {
     xaxis: axis(plot.layout.xaxis), yaxis: axis(plot.layout.yaxis),
     font: { family: "system-ui, sans-serif", size: 12, color: colour.ink },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    margin: { l: 60, r: 12, t: 8, b: 48 }, height: 440, hovermode: "closest",
+    margin: { l: 60, r: 12, t: 28, b: 48 }, height: 440, hovermode: "closest",
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: colour.soft, activecolor: colour.ink },
     hoverlabel: { align: "left", bgcolor: colour.paper, bordercolor: colour.soft, font: { color: colour.ink } },
     legend: { orientation: "h", x: 0, y: -0.2, yanchor: "top", font: { size: 11 } },
   };
