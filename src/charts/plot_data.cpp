@@ -89,8 +89,8 @@ json trace_of(const ChartSeries& series) {
     trace["marker"] = {
         {"color", colour},
         {"symbol", kChartShapes[static_cast<std::size_t>(series.shape) % kChartShapes.size()]},
-        {"size", series.faint ? 7 : 10},
-        {"opacity", series.faint ? 0.65 : 1.0}};
+        {"size", series.faint ? 8 : 9},
+        {"opacity", series.faint ? 0.7 : 1.0}};
   } else {
     trace["mode"] = "lines";
     trace["line"] = {{"color", colour}, {"width", 1.8}};

@@ -38,7 +38,7 @@ json page_data(const ReportInput& input, const ViewCharts& charts) {
   for (std::size_t i = 0; i < input.rows.size(); ++i) {
     const auto& row = input.rows[i];
     json lines = {row.design, "generator " + row.generator,
-                  "point " + std::to_string(row.point + 1) + ", seed " + std::to_string(row.seed) +
+                  "point " + std::to_string(row.point) + ", seed " + std::to_string(row.seed) +
                       ", " + flops_text(row.total_flops())};
     for (const char* name : {"nats_per_token", "bits_per_image", "fd", "rfd"}) {
       const auto metric = report_metric(name);
@@ -129,7 +129,10 @@ std::string body(const ReportInput& input, const std::vector<ReportView>& views,
          "href='#runs'>Runs</a> <a href='#made'>How it was made</a></nav></header>"
          "<p id='errors' role='alert' hidden></p>"
          "<main><h2 id='findings'>Findings</h2>" +
-         report_findings(input, views) + view_chooser(views) + "<h2 id='plots'>Plots</h2>" +
+         report_findings(input, views) + view_chooser(views) +
+         "<h2 id='plots'>Plots</h2><p>A point "
+         "tells its run when it is pointed at, and leads to the run's configuration when it is "
+         "clicked. Names in a legend hide and show what bears them.</p>" +
          "<noscript><p class='absent'>The plots need JavaScript; as SVG they are in the folder "
          "figures.</p></noscript>" +
          (input.fits ? "" : fits_tables(input)) + plots_section(views, charts) +
@@ -137,7 +140,7 @@ std::string body(const ReportInput& input, const std::vector<ReportView>& views,
          "compute point, first seed.</p>" +
          report_pictures(input, views) +
          "<h2 id='headline'>Means over seeds</h2><p>Mean ± standard deviation of each design, "
-         "generator and compute point. A click on a heading sorts.</p>" +
+         "generator and compute point, counted from 0. A click on a heading sorts.</p>" +
          meanings() + headline_table(input, views) + "<h2 id='fits'>Fits over compute</h2>" +
          fits_tables(input) + "<h2 id='runs'>All runs</h2>" + runs_table(input, views) +
          failures(input) + made(input) + "</main>";

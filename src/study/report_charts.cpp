@@ -11,8 +11,8 @@ namespace tessera {
 namespace {
 
 const std::string kComputeLabel = "training compute of both stages, FLOP";
-const std::string kPointsTell =
-    " Hover over a point for its run, click it for the run's configuration.";
+
+const std::string kAllCodes = "all codes used alike";
 
 // What the charts of a view share.
 class Charts {
@@ -45,7 +45,6 @@ class Charts {
     if (fitted)
       chart.caption += " Dashes are the fit over compute of each design, shaded its 95% band.";
     if (front) chart.caption += " The stairs are the Pareto front of the whole study.";
-    chart.caption += kPointsTell;
     return chart;
   }
 
@@ -53,7 +52,7 @@ class Charts {
                 const std::string& caption) const {
     Chart chart{.name = dashed(y) + "-against-" + dashed(x),
                 .title = title,
-                .caption = caption + " Runs at their last compute point." + kPointsTell,
+                .caption = caption + " Runs at their last compute point.",
                 .x = {report_metric(x).label},
                 .y = {report_metric(y).label}};
     add_runs(chart, last_points(input_.rows, view_.groups), [&](const StudyRow& row) {
@@ -84,29 +83,29 @@ class Charts {
                 .title = "Codes in use",
                 .caption =
                     "Perplexity of the codes of held-out images: how many are in use, evenly "
-                    "counted. Each point is a tokenizer; on the dashes every code is used alike." +
-                    kPointsTell,
+                    "counted. Each point is a tokenizer; on the dashes every code is used alike.",
                 .x = {"codebook size", true},
                 .y = {report_metric("code_perplexity").label, true}};
-    ChartSeries even{.name = "all codes used alike", .mark = Mark::dashes};
     std::set<std::string> seen;
+    std::set<double> sizes;
     for (const auto& group : view_.groups)
       for (const auto i : group.rows) {
         const auto& row = input_.rows[i];
         if (!seen.insert(row.tokenizer_run).second) continue;
         const double size = static_cast<double>(row.codebook_size);
+        sizes.insert(size);
         chart.series.push_back(
             {.name = row.design,
              .mark = Mark::points,
              .colour = designs_.at(row.design),
              .points = {{.x = size, .y = row.metric("code_perplexity"), .id = row_id(i)}}});
-        even.points.push_back({.x = size, .y = size});
       }
-    std::ranges::sort(even.points, {}, &ChartPoint::x);
-    for (const auto& point : even.points)
-      if (chart.x.ticks.empty() || chart.x.ticks.back() != point.x)
-        chart.x.ticks.push_back(point.x);
-    if (!chart.series.empty()) chart.series.insert(chart.series.begin(), even);
+    chart.x.ticks.assign(sizes.begin(), sizes.end());
+    ChartSeries even{.name = kAllCodes, .mark = Mark::dashes};
+    if (!sizes.empty())
+      for (const double size : {*sizes.begin() / 1.2, *sizes.rbegin() * 1.2})
+        even.points.push_back({.x = size, .y = size});
+    chart.series.insert(chart.series.begin(), even);
     return chart;
   }
 
@@ -120,17 +119,19 @@ class Charts {
         .x = {"parameters of the generator", true},
         .y = {report_metric(metric).label, false}};
     if (!input_.fits) return chart;
+    Order budgets;
     for (const auto& iso : input_.fits->iso_flops) {
       if (iso.metric != metric || !designs_.contains(iso.design)) continue;
-      ChartSeries line{.name = iso.design + ", " + flops_text(iso.flops),
-                       .colour = designs_.at(iso.design)};
+      note(budgets, flops_text(iso.flops));
+      ChartSeries line{.name = iso.design, .colour = designs_.at(iso.design)};
       for (const auto& place : iso.curve)
         line.points.push_back({.x = place.parameters, .y = place.value});
       std::ranges::sort(line.points, {}, &ChartPoint::x);
       ChartSeries dots = line;
-      dots.mark = Mark::points, dots.shape = budget_shape(chart, iso.design);
+      dots.mark = Mark::points, dots.shape = budgets.at(flops_text(iso.flops));
       chart.series.push_back(line), chart.series.push_back(dots);
     }
+    add_key(chart, budgets, "at ");
     return chart;
   }
 
@@ -145,13 +146,6 @@ class Charts {
     return name;
   }
   const StudyRow& first(const ReportGroup& group) const { return input_.rows[group.rows.front()]; }
-
-  // Budgets of one design differ in shape.
-  static int budget_shape(const Chart& chart, const std::string& design) {
-    return static_cast<int>(std::ranges::count_if(chart.series, [&](const ChartSeries& series) {
-      return series.mark == Mark::points && series.name.starts_with(design + ", ");
-    }));
-  }
 
   std::vector<double> flops_of(const std::string& design) const {
     std::vector<double> flops;
@@ -197,10 +191,16 @@ class Charts {
         series.points.push_back(point);
       }
     for (auto& [key, series] : runs) chart.series.push_back(std::move(series));
-    if (generators_.size() > 1 && !runs.empty())
-      for (const auto& [generator, shape] : generators_)
-        chart.series.push_back(
-            {.name = "generator " + generator, .mark = Mark::points, .shape = shape});
+    if (generators_.size() > 1 && !runs.empty()) add_key(chart, generators_, "generator ");
+  }
+
+  // What shapes stand for, in the order of the shapes.
+  static void add_key(Chart& chart, const Order& order, const std::string& prefix) {
+    std::vector<ChartSeries> key(order.size());
+    for (const auto& [name, shape] : order)
+      key[static_cast<std::size_t>(shape)] = {
+          .name = prefix + name, .mark = Mark::points, .shape = shape};
+    chart.series.insert(chart.series.end(), key.begin(), key.end());
   }
 
   const ReportInput& input_;
@@ -211,8 +211,7 @@ class Charts {
 bool has_points(const Chart& chart) {
   for (const auto& series : chart.series)
     for (const auto& point : series.points)
-      if (series.name != "all codes used alike" && shows(chart.x, point.x) &&
-          shows(chart.y, point.y))
+      if (series.name != kAllCodes && shows(chart.x, point.x) && shows(chart.y, point.y))
         return true;
   return false;
 }

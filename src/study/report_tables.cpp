@@ -22,7 +22,11 @@ std::string link(const std::string& id, const std::string& text) {
 
 std::string heading(const std::vector<std::string>& names) {
   std::string html = "<thead><tr>";
-  for (const auto& name : names) html += "<th>" + escape_html(name) + "</th>";
+  for (const auto& name : names) {
+    const bool words =
+        name == "design" || name == "generator" || name == "reference" || name == "metric";
+    html += (words ? "<th class='name'>" : "<th>") + escape_html(name) + "</th>";
+  }
   return html;
 }
 
@@ -42,7 +46,7 @@ std::string group_row(const ReportInput& input, const ReportGroup& group,
   for (const auto each : group.rows)
     seeds += (seeds.empty() ? "" : " ") + link(row_id(each), std::to_string(input.rows[each].seed));
   std::string html = "<tbody" + attribute + "><tr>" + name_cell(row.design) +
-                     name_cell(row.generator) + cell(std::to_string(row.point + 1)) +
+                     name_cell(row.generator) + cell(std::to_string(row.point)) +
                      cell(link(id, flops_text(row.total_flops()))) + cell(seeds);
   for (const auto& metric : measured_metrics(input.rows)) {
     const auto spread = seed_spread(input.rows, group, metric.name);
@@ -60,7 +64,7 @@ std::string run_row(const ReportInput& input, std::size_t index, const std::stri
   const auto id = row_id(index);
   std::string html = "<tbody id='" + id + "'" + attribute + "><tr>" + "<td class='name'>" +
                      link(id, row.design) + "</td>" + name_cell(row.generator) +
-                     cell(std::to_string(row.point + 1)) + cell(std::to_string(row.seed)) +
+                     cell(std::to_string(row.point)) + cell(std::to_string(row.seed)) +
                      cell(flops_text(row.tokenizer_flops)) + cell(flops_text(row.generator_flops));
   for (const auto& metric : measured_metrics(input.rows))
     html += cell(number_text(row.metric(metric.name), metric.format));

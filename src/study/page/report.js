@@ -11,16 +11,20 @@ window.addEventListener("error", (event) => tell(event.message));
 window.addEventListener("unhandledrejection", (event) => tell(String(event.reason)));
 document.addEventListener("securitypolicyviolation", (event) => tell("refused " + event.blockedURI));
 
+const kPrintWidth = 340; // pixels of a plot on paper, two in a row
+const kLegendRow = 24;
+
 const data = JSON.parse(document.getElementById("data").textContent);
 const config = {
   plotlyServerURL: "", displaylogo: false, responsive: true, modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
 };
-let shown = 0;
+let printing = false;
 
 // Plots read a little HTML in their texts.
 const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
 function colours() {
+  if (printing) return { ink: "#000000", soft: "#444444", grid: "#cccccc", paper: "#ffffff" };
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
   return { ink: colour("--ink"), soft: colour("--soft"), grid: colour("--grid"), paper: colour("--paper") };
@@ -43,7 +47,15 @@ function traces(plot, colour) {
   });
 }
 
-function layout(plot, colour) {
+// The legend is below the plot, which keeps its height whatever the legend takes.
+function legend_rows(plot, width) {
+  const names = plot.data.filter((trace) => trace.showlegend).map((trace) => trace.name);
+  const widest = Math.max(0, ...names.map((name) => 46 + 6.2 * name.length));
+  return Math.ceil(names.length / Math.max(1, Math.floor((width - 60) / widest)));
+}
+
+function layout(plot, colour, width) {
+  const below = 56 + kLegendRow * legend_rows(plot, width);
   const axis = (given) => ({
     ...given, gridcolor: colour.grid, linecolor: colour.soft, tickcolor: colour.soft, showline: true, ticks: "outside",
   });
@@ -51,10 +63,12 @@ function layout(plot, colour) {
     xaxis: axis(plot.layout.xaxis), yaxis: axis(plot.layout.yaxis),
     font: { family: "system-ui, sans-serif", size: 12, color: colour.ink },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    margin: { l: 60, r: 12, t: 28, b: 48 }, height: 440, hovermode: "closest",
+    margin: { l: 60, r: 12, t: 28, b: below }, height: 340 + below, width: printing ? width : undefined, hovermode: "closest",
     modebar: { bgcolor: "rgba(0,0,0,0)", color: colour.soft, activecolor: colour.ink },
     hoverlabel: { align: "left", bgcolor: colour.paper, bordercolor: colour.soft, font: { color: colour.ink } },
-    legend: { orientation: "h", x: 0, y: -0.2, yanchor: "top", font: { size: 11 } },
+    legend: {
+      orientation: "h", x: 0, yref: "container", y: 0, yanchor: "bottom", font: { size: 11 },
+    },
   };
 }
 
@@ -62,7 +76,8 @@ function draw(place) {
   const plot = data.plots[place.id];
   const colour = colours();
   const fresh = !place.classList.contains("js-plotly-plot");
-  Plotly.react(place, traces(plot, colour), layout(plot, colour), config);
+  const width = printing ? kPrintWidth : place.clientWidth;
+  Plotly.react(place, traces(plot, colour), layout(plot, colour, width), config);
   if (fresh)
     place.on("plotly_click", (event) => {
       const id = event.points[0].customdata;
@@ -76,7 +91,6 @@ function draw_shown() {
 }
 
 function show(view) {
-  shown = view;
   for (const element of document.querySelectorAll("[data-views]"))
     element.hidden = !element.dataset.views.split(" ").includes(String(view));
   for (const button of document.querySelectorAll("button[data-show]"))
@@ -127,8 +141,11 @@ document.addEventListener("click", (event) => {
   if (link && link.hash === location.hash) follow();
 });
 window.addEventListener("hashchange", follow);
-window.addEventListener("beforeprint", draw_shown);
-window.addEventListener("afterprint", draw_shown);
+for (const [event, begins] of [["beforeprint", true], ["afterprint", false]])
+  window.addEventListener(event, () => {
+    printing = begins;
+    draw_shown();
+  });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw_shown);
 
 show(0);
