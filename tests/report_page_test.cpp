@@ -98,7 +98,7 @@ void write_pictures(const fs::path& study) {
 void write_page(const TemporaryFolder& folder) {
   write_made_up_study(folder / "study");
   write_pictures(folder / "study");
-  write_study_report(folder / "study", plotting_library());
+  write_study_report(folder / "study", {plotting_library(), plotting_license()});
 }
 
 void expect_no_error(const std::string& dom) {
@@ -182,7 +182,7 @@ TEST(ReportPage, NamesThatAreMarkupStayText) {
   for (auto& fit : fits["fits"]) fit["design"] = rows[0].design;
   write_json(folder / "study/fits.json", fits);
   write_json(folder / "study/failed/x.json", {{"error", hostile}});
-  write_study_report(folder / "study", plotting_library());
+  write_study_report(folder / "study", {plotting_library(), plotting_license()});
 
   const auto dom = opened(folder);
   expect_no_error(dom);
@@ -199,7 +199,7 @@ TEST(ReportPage, WithoutFitsAndFindingsItSaysWhatMakesThem) {
   SKIP_WITHOUT_BROWSER();
   TemporaryFolder folder;
   write_rows(folder / "study", {made_up_rows().front()});
-  write_study_report(folder / "study", plotting_library());
+  write_study_report(folder / "study", {plotting_library(), plotting_license()});
   const auto dom = opened(folder);
   expect_no_error(dom);
   EXPECT_THAT(dom, HasSubstr("There is no findings.json yet: <code>tessera study fit</code>"));

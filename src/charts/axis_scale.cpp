@@ -7,11 +7,12 @@
 namespace tessera {
 namespace {
 
-constexpr int kTicks = 5;  // about as many
+constexpr int kMostSteps = 8;                     // of a linear axis; it has at least three
+constexpr int kMostDecades = 5, kLeastTicks = 4;  // of a logarithmic one
 
-// 1, 2 or 5 times a power of ten, so that about kTicks steps cover `length`.
+// 1, 2 or 5 times a power of ten, so that at most kMostSteps steps cover `length`.
 double round_step(double length) {
-  const double rough = length / kTicks, power = std::pow(10, std::floor(std::log10(rough)));
+  const double rough = length / kMostSteps, power = std::pow(10, std::floor(std::log10(rough)));
   for (const double factor : {1.0, 2.0, 5.0})
     if (rough <= factor * power) return factor * power;
   return 10 * power;
@@ -49,8 +50,8 @@ AxisScale::AxisScale(const ChartAxis& axis, const std::vector<double>& values)
     }
   if (low_ > high_) low_ = 0, high_ = 1;
   // Values that are all alike still need an axis with a length.
-  const double least = log_ ? 0.1 : std::max(1e-9, 1e-3 * std::abs(high_));
-  const double room = std::max(0.04 * (high_ - low_), high_ - low_ < least ? least : 0);
+  const double length = high_ - low_, least = log_ ? 1e-3 : 1e-9 + 1e-6 * std::abs(high_);
+  const double room = length > least ? 0.04 * length : log_ ? 0.1 : 0.1 * std::abs(high_) + 1e-3;
   low_ -= room, high_ += room;
 }
 
@@ -61,9 +62,9 @@ double AxisScale::place(double value) const {
 std::vector<double> AxisScale::ticks() const {
   if (!given_.empty()) return given_;
   if (!log_) return multiples(round_step(high_ - low_), low_, high_);
-  if (high_ - low_ > kTicks) return decades({1}, low_, high_);
+  if (high_ - low_ > kMostDecades) return decades({1}, low_, high_);
   for (const auto& factors : std::vector<std::vector<double>>{{1}, {1, 3}, {1, 2, 5}})
-    if (auto ticks = decades(factors, low_, high_); ticks.size() >= kTicks - 1) return ticks;
+    if (auto ticks = decades(factors, low_, high_); ticks.size() >= kLeastTicks) return ticks;
   // Less than a decade: as on a linear axis.
   const double low = std::pow(10, low_), high = std::pow(10, high_);
   return multiples(round_step(high - low), low, high);

@@ -16,7 +16,7 @@ class AxisScale {
 
   /// From 0 to 1 within the axis.
   double place(double value) const;
-  /// Those of the axis, else about five round values; on a logarithmic axis powers of ten where
+  /// Those of the axis, else three to eight round values; on a logarithmic axis powers of ten where
   /// there are enough.
   std::vector<double> ticks() const;
 

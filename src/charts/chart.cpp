@@ -28,7 +28,9 @@ std::vector<std::size_t> legend_entries(const Chart& chart) {
 std::vector<double> x_values(const Chart& chart) {
   std::vector<double> values;
   for (const auto& series : chart.series)
-    for (const auto& point : series.points) values.push_back(point.x);
+    for (const auto& point : series.points)
+      if (shows(chart.y, series.mark == Mark::band ? point.high : point.y))
+        values.push_back(point.x);
   return values;
 }
 
@@ -36,6 +38,7 @@ std::vector<double> y_values(const Chart& chart) {
   std::vector<double> values;
   for (const auto& series : chart.series)
     for (const auto& point : series.points) {
+      if (!shows(chart.x, point.x)) continue;
       if (series.mark != Mark::band) values.push_back(point.y);
       values.push_back(point.low), values.push_back(point.high);
     }

@@ -63,7 +63,8 @@ const char* chart_colour(int colour, const char* neutral);
 /// first.
 std::vector<std::size_t> legend_entries(const Chart& chart);
 
-/// Every value that an axis has to show, ends of bars and bands among them.
+/// The values that an axis has to show, ends of bars and bands among them: of the points that the
+/// other axis can show.
 std::vector<double> x_values(const Chart& chart);
 std::vector<double> y_values(const Chart& chart);
 

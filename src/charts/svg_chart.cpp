@@ -76,7 +76,7 @@ class SvgChart {
     return "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 " + number(size_.width) + " " +
            number(height) +
            "' role='img' font-family='system-ui,sans-serif' font-size='11' fill='" + kInk + "'>" +
-           "<text class='title' x='" + number(kLeft) +
+           "<rect width='100%' height='100%' fill='#fff'/><text class='title' x='" + number(kLeft) +
            "' y='18' font-size='13' font-weight='600'>" + escape_html(chart_.title) + "</text>" +
            plot + "</svg>";
   }

@@ -1,9 +1,8 @@
-#include "study/report.h"
-
 #include <iostream>
 
 #include "cli/command.h"
 #include "plotting/plotting_library.h"
+#include "study/report.h"
 
 namespace tessera::cli {
 
@@ -14,7 +13,7 @@ void add_study_report(CLI::App& study) {
                   "tessera study report runs/study");
   command->add_option("study", *folder, "the study's folder, with results.json")->required();
   command->callback([folder] {
-    write_study_report(*folder, plotting_library());
+    write_study_report(*folder, {plotting_library(), plotting_license()});
     std::cout << "The report is "
               << fs::absolute(fs::path(*folder) / "report.html").lexically_normal().string()
               << "\n";

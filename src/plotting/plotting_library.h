@@ -8,5 +8,7 @@ namespace tessera {
 
 /// JavaScript that defines `Plotly`.
 std::string_view plotting_library();
+/// The text that has to go with it.
+std::string_view plotting_license();
 
 }  // namespace tessera

@@ -107,7 +107,7 @@ std::string meanings() {
   return html + "</dl></details>";
 }
 
-std::string made(const ReportInput& input) {
+std::string made(const ReportInput& input, const PageLibrary& library) {
   std::string html =
       "<h2 id='made'>How it was made</h2><p>" +
       escape_html("Report by tessera " + std::string(kVersion) + ", commit " + kCommit + ".");
@@ -117,11 +117,12 @@ std::string made(const ReportInput& input) {
     html += "<details><summary>The sweep file as it was understood</summary><pre>" +
             escape_html(json_text(input.sweep_file, 2)) + "</pre></details>";
   return html + "<details><summary>Every run's own file</summary>" + run_files(input) +
-         "</details>";
+         "</details><details><summary>The licence of the plotting library</summary><pre>" +
+         escape_html(std::string(library.license)) + "</pre></details>";
 }
 
 std::string body(const ReportInput& input, const std::vector<ReportView>& views,
-                 const ViewCharts& charts) {
+                 const ViewCharts& charts, const PageLibrary& library) {
   const auto title = escape_html(input.title);
   return "<header><h1>Study: " + title + "</h1>" + introduction(input) +
          "<nav><a href='#findings'>Findings</a> <a href='#plots'>Plots</a> <a "
@@ -143,7 +144,7 @@ std::string body(const ReportInput& input, const std::vector<ReportView>& views,
          "generator and compute point, counted from 0. A click on a heading sorts.</p>" +
          meanings() + headline_table(input, views) + "<h2 id='fits'>Fits over compute</h2>" +
          fits_tables(input) + "<h2 id='runs'>All runs</h2>" + runs_table(input, views) +
-         failures(input) + made(input) + "</main>";
+         failures(input) + made(input, library) + "</main>";
 }
 
 // Scripts run only if they are these: whatever else got into the page would not.
@@ -155,19 +156,20 @@ std::string policy(std::string_view library) {
 std::string script(std::string_view text) { return "<script>" + std::string(text) + "</script>"; }
 
 std::string page(const ReportInput& input, const std::vector<ReportView>& views,
-                 const ViewCharts& charts, std::string_view library) {
+                 const ViewCharts& charts, const PageLibrary& library) {
   return "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'><meta "
          "http-equiv='Content-Security-Policy' content=\"" +
-         policy(library) + "\"><title>Study: " + escape_html(input.title) +
+         policy(library.script) + "\"><title>Study: " + escape_html(input.title) +
          "</title><meta name='viewport' content='width=device-width, initial-scale=1'><style>" +
-         std::string(report_style()) + "</style></head><body>" + body(input, views, charts) +
-         "<script type='application/json' id='data'>" + script_json(page_data(input, charts)) +
-         "</script>" + script(library) + script(report_script()) + "</body></html>\n";
+         std::string(report_style()) + "</style></head><body>" +
+         body(input, views, charts, library) + "<script type='application/json' id='data'>" +
+         script_json(page_data(input, charts)) + "</script>" + script(library.script) +
+         script(report_script()) + "</body></html>\n";
 }
 
 }  // namespace
 
-void write_study_report(const fs::path& study, std::string_view plotting_library) {
+void write_study_report(const fs::path& study, const PageLibrary& library) {
   const auto input = read_report_input(study);
   const auto views = report_views(input);
   ViewCharts charts;
@@ -175,7 +177,7 @@ void write_study_report(const fs::path& study, std::string_view plotting_library
   for (std::size_t view = 0; view < views.size(); ++view)
     for (const auto& chart : charts[view])
       write_file(study / figure_file(views[view], chart), svg_chart(chart) + "\n");
-  write_file(study / "report.html", page(input, views, charts, plotting_library));
+  write_file(study / "report.html", page(input, views, charts, library));
 }
 
 }  // namespace tessera

@@ -6,11 +6,16 @@
 
 namespace tessera {
 
+/// A plotting library as the page embeds it: JavaScript that defines `Plotly` (plotting/ holds it),
+/// and the text of its licence, which goes with every copy.
+struct PageLibrary {
+  std::string_view script, license;
+};
+
 /// Reads a study's results.json, and fits.json and findings.json where they are, and writes
 /// report.html, one page that needs nothing else, and figures/*.svg into the same folder.
-/// `plotting_library` is JavaScript that defines `Plotly` (plotting/plotting_library.h).
 /// Throws FileError naming the file that is missing or malformed; pictures that are missing are
 /// named on the page.
-void write_study_report(const fs::path& study, std::string_view plotting_library);
+void write_study_report(const fs::path& study, const PageLibrary& library);
 
 }  // namespace tessera
