@@ -32,18 +32,12 @@ class Charts {
                     "seeds of one design and generator, bars are a standard deviation.",
                 .x = {kComputeLabel, true},
                 .y = {report_metric(metric).label, log}};
-    bool fitted = false;
-    if (input_.fits)
-      for (const auto& fit : input_.fits->fits)
-        if (fit.metric == metric && designs_.contains(fit.design))
-          fitted |= add_fit(chart, fit, designs_.at(fit.design), flops_of(fit.design));
+    if (input_.fits) add_fits(chart, *input_.fits, metric);
     for (const auto& group : view_.groups) add_mean(chart, group, metric);
     const bool front = input_.fits && add_pareto(chart, *input_.fits, metric, input_.rows);
     add_runs(chart, view_.groups, [&](const StudyRow& row) {
       return ChartPoint{.x = row.total_flops(), .y = row.metric(metric)};
     });
-    if (fitted)
-      chart.caption += " Dashes are the fit over compute of each design, shaded its 95% band.";
     if (front) chart.caption += " The stairs are the Pareto front of the whole study.";
     return chart;
   }
@@ -153,6 +147,16 @@ class Charts {
       if (first(group).design == design)
         for (const auto row : group.rows) flops.push_back(input_.rows[row].total_flops());
     return flops;
+  }
+
+  void add_fits(Chart& chart, const ReportFits& fits, const std::string& metric) const {
+    bool fitted = false, banded = false;
+    for (const auto& fit : fits.fits)
+      if (fit.metric == metric && designs_.contains(fit.design) &&
+          add_fit(chart, fit, designs_.at(fit.design), flops_of(fit.design)))
+        fitted = true, banded |= !fit.curve.empty();
+    if (fitted) chart.caption += " Dashes are the fit over compute of each design";
+    if (fitted) chart.caption += banded ? ", shaded its 95% band." : ".";
   }
 
   // Its mean over seeds joins the line of its design and generator.

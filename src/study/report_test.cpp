@@ -155,6 +155,7 @@ TEST(ReportCharts, AFitWithoutACurveIsDrawnFromItsParameters) {
   // 2 + (1e14)^-0.5 * 1e7 = 3
   EXPECT_NEAR(fit.points.front().x, 1e14, 1e4);
   EXPECT_NEAR(fit.points.front().y, 3, 1e-9);
+  EXPECT_THAT(chart.caption, HasSubstr("the fit over compute of each design."));
 }
 
 TEST(ReportNumbers, AreShortAndCarryTheirUnit) {
