@@ -130,6 +130,8 @@ inline nlohmann::json made_up_fits() {
   }
   return {{"about", {{"program", "tessera"}, {"commit", "none"}, {"samples", 1000}, {"seed", 0}}},
           {"fits", fits},
+          {"not_fitted",
+           {{{"design", "plain"}, {"metric", "fd"}, {"why", "there are 3 levels of compute"}}}},
           {"iso_flops", iso},
           {"pareto",
            {{{"metric", "fd"},
@@ -156,7 +158,7 @@ inline nlohmann::json made_up_fits() {
            {{{"metric", "nats_per_token"},
              {"design", "plain, 4096 codes"},
              {"reference", "plain"},
-             {"flops", made_up_interval(3e14)}}}}};
+             {"flops", {{"value", 3e14}, {"low", 0}, {"high", nullptr}}}}}}};
 }
 
 inline nlohmann::json made_up_findings() {

@@ -34,11 +34,10 @@ class Charts {
                 .y = {report_metric(metric).label, log}};
     if (input_.fits) add_fits(chart, *input_.fits, metric);
     for (const auto& group : view_.groups) add_mean(chart, group, metric);
-    const bool front = input_.fits && add_pareto(chart, *input_.fits, metric, input_.rows);
+    if (input_.fits) add_fronts(chart, *input_.fits, metric);
     add_runs(chart, view_.groups, [&](const StudyRow& row) {
       return ChartPoint{.x = row.total_flops(), .y = row.metric(metric)};
     });
-    if (front) chart.caption += " The stairs are the Pareto front of the whole study.";
     return chart;
   }
 
@@ -141,22 +140,26 @@ class Charts {
   }
   const StudyRow& first(const ReportGroup& group) const { return input_.rows[group.rows.front()]; }
 
-  std::vector<double> flops_of(const std::string& design) const {
-    std::vector<double> flops;
-    for (const auto& group : view_.groups)
-      if (first(group).design == design)
-        for (const auto row : group.rows) flops.push_back(input_.rows[row].total_flops());
-    return flops;
+  void add_fits(Chart& chart, const ReportFits& fits, const std::string& metric) const {
+    bool fitted = false;
+    for (const auto& fit : fits.fits)
+      if (fit.metric == metric && designs_.contains(fit.design))
+        fitted |= add_fit(chart, fit, designs_.at(fit.design));
+    if (fitted) chart.caption += " Dashes are each design's fit over compute, shaded its 95% band.";
   }
 
-  void add_fits(Chart& chart, const ReportFits& fits, const std::string& metric) const {
-    bool fitted = false, banded = false;
-    for (const auto& fit : fits.fits)
-      if (fit.metric == metric && designs_.contains(fit.design) &&
-          add_fit(chart, fit, designs_.at(fit.design), flops_of(fit.design)))
-        fitted = true, banded |= !fit.curve.empty();
-    if (fitted) chart.caption += " Dashes are the fit over compute of each design";
-    if (fitted) chart.caption += banded ? ", shaded its 95% band." : ".";
+  // The fronts of the study that a design of this view has a part in.
+  void add_fronts(Chart& chart, const ReportFits& fits, const std::string& metric) const {
+    int fronts = 0;
+    for (const auto& pareto : fits.pareto)
+      if (pareto.metric == metric && std::ranges::any_of(pareto.front, [&](const auto& place) {
+            return designs_.contains(place.design);
+          }))
+        add_pareto(chart, pareto, input_.rows), ++fronts;
+    if (fronts == 1) chart.caption += " The stairs are the Pareto front of the whole study.";
+    if (fronts > 1)
+      chart.caption +=
+          " The stairs are Pareto fronts of the whole study, one for each kind of tokens.";
   }
 
   // Its mean over seeds joins the line of its design and generator.

@@ -18,7 +18,7 @@ double number(const json& object, const char* key) {
   return found->get<double>();
 }
 
-Interval interval(const json& object) {
+ReportInterval interval(const json& object) {
   return {number(object, "value"), number(object, "low"), number(object, "high")};
 }
 
@@ -40,6 +40,10 @@ ReportFit fit(const json& object) {
           object.value("rows", 0),      interval(object.at("l_min")),
           interval(object.at("alpha")), interval(object.at("lambda")),
           number(object, "scatter"),    list(object, "curve", fit_place)};
+}
+
+ReportNotFitted not_fitted(const json& object) {
+  return {object.at("design"), object.at("metric"), object.value("why", "")};
 }
 
 ReportIsoFlops::Place iso_place(const json& object) {
@@ -72,6 +76,7 @@ ReportComparison crossover(const json& object) {
 
 ReportFits parse_fits(const json& file) {
   return {list(file, "fits", fit),
+          list(file, "not_fitted", not_fitted),
           list(file, "iso_flops", iso_flops),
           list(file, "pareto", pareto),
           list(file, "ratios", ratio),

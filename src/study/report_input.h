@@ -9,21 +9,26 @@
 namespace tessera {
 
 /// A number with its 95% interval; NaN where a file holds none.
-struct Interval {
+struct ReportInterval {
   double value = 0, low = 0, high = 0;
 };
 
-/// L(C) = l_min + C^alpha * e^lambda.
+/// L(C) = l_min + C^alpha * e^lambda, where C is the generator's FLOPs.
 struct ReportFit {
   std::string design, metric;
   int rows = 0;
-  Interval l_min, alpha, lambda;
+  ReportInterval l_min, alpha, lambda;
   double scatter = 0;
   struct Place {
-    double flops = 0;
-    Interval value;
+    double flops = 0;  ///< of both stages
+    ReportInterval value;
   };
-  std::vector<Place> curve;  ///< with the band of the fitted values; empty where there is none
+  std::vector<Place> curve;  ///< the law with its band
+};
+
+/// A design whose rows were too few for a law, and why.
+struct ReportNotFitted {
+  std::string design, metric, why;
 };
 
 struct ReportIsoFlops {
@@ -36,6 +41,7 @@ struct ReportIsoFlops {
   std::vector<Place> curve;
 };
 
+/// The rows that no cheaper row beats. Losses of tokens have one for each kind of tokens.
 struct ReportPareto {
   std::string metric;
   struct Place {
@@ -51,11 +57,12 @@ struct ReportPareto {
 struct ReportComparison {
   std::string metric, design, reference;
   double quality = 0;
-  Interval value;
+  ReportInterval value;
 };
 
 struct ReportFits {
   std::vector<ReportFit> fits;
+  std::vector<ReportNotFitted> not_fitted;
   std::vector<ReportIsoFlops> iso_flops;
   std::vector<ReportPareto> pareto;
   std::vector<ReportComparison> ratios, crossovers;
@@ -66,7 +73,7 @@ struct ReportFinding {
   std::string name, statement, rule, verdict, why;
   struct Number {
     std::string label, unit;
-    Interval value;
+    ReportInterval value;
     int pairs = 0;
   };
   std::vector<Number> numbers;

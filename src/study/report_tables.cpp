@@ -99,7 +99,7 @@ std::string design_cell(const ReportInput& input, const std::string& design) {
 std::string fit_rows(const ReportInput& input) {
   std::string html =
       "<h3>Fits</h3><p>L(C) = L<sub>min</sub> + C<sup>α</sup> e<sup>λ</sup>, where C is the "
-      "training compute of both stages in FLOP; 95% intervals by bootstrap.</p>"
+      "training compute of the generator in FLOP; 95% intervals by bootstrap.</p>"
       "<div class='wide'><table>" +
       heading({"design", "metric", "rows", "L_min", "", "α", "", "λ", "", "scatter"}) +
       "</tr></thead>";
@@ -128,6 +128,22 @@ std::string ratio_rows(const ReportInput& input) {
   return html + "</table></div>";
 }
 
+std::string flops_interval(const ReportInterval& flops) {
+  const auto end = [](double value) {
+    return std::isfinite(value) ? flops_text(value) : std::string("no bound");
+  };
+  return end(flops.low) + " to " + end(flops.high);
+}
+
+std::string not_fitted_rows(const ReportInput& input) {
+  std::string html = "<h3>What could not be fitted</h3><div class='wide'><table>" +
+                     heading({"design", "metric"}) + "<th class='name'>why</th></tr></thead>";
+  for (const auto& each : input.fits->not_fitted)
+    html += "<tr>" + design_cell(input, each.design) + name_cell(metric_label(each.metric)) +
+            name_cell(each.why) + "</tr>";
+  return html + "</table></div>";
+}
+
 std::string crossover_rows(const ReportInput& input) {
   std::string html =
       "<h3>Where designs change places</h3><p>Above this compute the design is the better "
@@ -136,16 +152,13 @@ std::string crossover_rows(const ReportInput& input) {
   for (const auto& each : input.fits->crossovers)
     html += "<tr>" + design_cell(input, each.design) + design_cell(input, each.reference) +
             name_cell(metric_label(each.metric)) + cell(flops_text(each.value.value)) +
-            cell(std::isfinite(each.value.low) && std::isfinite(each.value.high)
-                     ? flops_text(each.value.low) + " to " + flops_text(each.value.high)
-                     : "") +
-            "</tr>";
+            cell(flops_interval(each.value)) + "</tr>";
   return html + "</table></div>";
 }
 
 }  // namespace
 
-std::string interval_text(const Interval& interval, const char* format) {
+std::string interval_text(const ReportInterval& interval, const char* format) {
   if (!std::isfinite(interval.low) && !std::isfinite(interval.high)) return "";
   return number_text(interval.low, format) + " to " + number_text(interval.high, format);
 }
@@ -187,6 +200,7 @@ std::string fits_tables(const ReportInput& input) {
   if (!input.fits->ratios.empty()) html += ratio_rows(input);
   if (!input.fits->crossovers.empty()) html += crossover_rows(input);
   if (!input.fits->fits.empty()) html += fit_rows(input);
+  if (!input.fits->not_fitted.empty()) html += not_fitted_rows(input);
   return html.empty() ? "<p class='absent'>fits.json holds no fit.</p>" : html;
 }
 

@@ -20,6 +20,6 @@ std::string runs_table(const ReportInput& input, const std::vector<ReportView>& 
 std::string fits_tables(const ReportInput& input);
 
 /// "1.5 to 3.0", empty without an interval.
-std::string interval_text(const Interval& interval, const char* format);
+std::string interval_text(const ReportInterval& interval, const char* format);
 
 }  // namespace tessera

@@ -40,6 +40,8 @@ TEST(StudyReport, HoldsFindingsMeansAndEveryRun) {
   for (std::size_t run = 1; run <= made_up_rows().size(); ++run)
     EXPECT_THAT(page, HasSubstr("<tbody id='run-" + std::to_string(run) + "'"));
   EXPECT_THAT(section(page, "fits", "runs"), HasSubstr("<td>1.90</td><td>1.71 to 2.18</td>"));
+  EXPECT_THAT(section(page, "fits", "runs"), HasSubstr("<td>0 FLOP to no bound</td>"));
+  EXPECT_THAT(section(page, "fits", "runs"), HasSubstr("there are 3 levels of compute"));
   EXPECT_THAT(section(page, "made", "end"), HasSubstr("&quot;layers&quot;: 4"));
   EXPECT_THAT(section(page, "made", "end"), HasSubstr("Anyone may &lt;use&gt; it."));
 }
@@ -142,20 +144,25 @@ TEST(ReportViews, SpreadOverSeedsIsTheSampleDeviation) {
   EXPECT_EQ(seed_spread(rows, {{0}}, "psnr").seeds, 0);
 }
 
-TEST(ReportCharts, AFitWithoutACurveIsDrawnFromItsParameters) {
-  ReportInput input{.sweeps = {"headline"}, .rows = {made_up_rows().front()}};
-  input.fits = ReportFits{.fits = {{.design = "plain",
-                                    .metric = "nats_per_token",
-                                    .l_min = {.value = 2},
-                                    .alpha = {.value = -0.5},
-                                    .lambda = {.value = std::log(1e7)}}}};
-  const auto chart = report_charts(input, report_views(input)[0]).front();
-  const auto& fit = chart.series.front();
-  EXPECT_EQ(fit.mark, Mark::dashes);
-  // 2 + (1e14)^-0.5 * 1e7 = 3
-  EXPECT_NEAR(fit.points.front().x, 1e14, 1e4);
-  EXPECT_NEAR(fit.points.front().y, 3, 1e-9);
-  EXPECT_THAT(chart.caption, HasSubstr("the fit over compute of each design."));
+TEST(ReportCharts, AFrontIsShownWhereADesignHasAPartInIt) {
+  ReportInput input{.sweeps = {"headline", "weight", "tokens"}, .rows = made_up_rows()};
+  input.fits = ReportFits{.pareto = {{"fd",
+                                      {{2e14, 6, "generator-crt-8-1-1", 1, "CRT 0.8"},
+                                       {1e14, 8, "generator-crt-8-0-1", 0, "CRT 0.8"}}},
+                                     {"fd", {{1e14, 7, "generator-plain-0-1", 0, "plain"}}}}};
+  const auto fronts = [&](std::size_t view) {
+    std::vector<ChartSeries> stairs;
+    for (const auto& series : report_charts(input, report_views(input)[view])[1].series)
+      if (series.mark == Mark::steps) stairs.push_back(series);
+    return stairs;
+  };
+  EXPECT_EQ(fronts(0).size(), 1u);
+  ASSERT_EQ(fronts(1).size(), 2u);
+  const auto front = fronts(1)[0].points;
+  EXPECT_LT(front[0].x, front[1].x);
+  const auto& row = input.rows[std::stoul(front[1].id.substr(4)) - 1];
+  EXPECT_EQ(row.run, "generator-crt-8-1-1");
+  EXPECT_EQ(row.point, 1);
 }
 
 TEST(ReportNumbers, AreShortAndCarryTheirUnit) {
