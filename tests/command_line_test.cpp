@@ -175,6 +175,27 @@ TEST_F(CommandLine, ResumedTrainingIsTheTrainingThatNeverStopped) {
       {"l1_weight", "3", "was"});
 }
 
+TEST_F(CommandLine, ABranchOfARunAtConstantRateIsTheRunWithADecay) {
+  train_tokenizer("tok");
+  succeeds("tessera encode --quiet --tokenizer tok --data pictures --out tokens.safetensors");
+  const auto train = [&](const std::string& out, const std::string& more) {
+    return "tessera train generator --quiet --recipe recipe.toml --tokens tokens.safetensors "
+           "--out " +
+           out + " " + more;
+  };
+  const std::string decay = "--steps 10 --set generator_training.decay_fraction=0.3 ";
+  succeeds(train("whole", decay));
+  succeeds(train("trunk", "--steps 7 --set generator_training.decay_fraction=0"));
+  succeeds(train("branch", decay + "--branch trunk"));
+  EXPECT_EQ(sha256_file(folder_ / "whole/model.safetensors"),
+            sha256_file(folder_ / "branch/model.safetensors"));
+  refuses(train("other", "--steps 8 --set generator_training.decay_fraction=0.3 --branch trunk"),
+          {"trunk is at step 7", "begins to fall"});
+  refuses(train("other", decay + "--set generator.layers=3 --branch trunk"),
+          {"trunk", "other settings"});
+  refuses(train("other", decay + "--branch nowhere"), {"nowhere", "no checkpoint"});
+}
+
 TEST_F(CommandLine, DemoGoesOnWhereItWasStopped) {
   const std::string demo =
       "demo --quick --recipe recipe.toml --data pictures --held-out pictures --out demo";

@@ -72,6 +72,7 @@ class Child {
   }
 
   int lines() const { return lines_; }
+  const std::string& name() const { return name_; }
   void interrupt() const { kill(id_, SIGINT); }
 
   // Shows whole lines; false when the child has ended.
@@ -113,15 +114,14 @@ class Child {
 
 class Pool {
  public:
-  Pool(const std::vector<Job>& jobs, int workers)
-      : jobs_(jobs), workers_(static_cast<std::size_t>(workers)) {}
+  Pool(const JobSource& source, int workers)
+      : source_(source), workers_(static_cast<std::size_t>(workers)) {}
 
   void run() {
-    while (next_ < jobs_.size() || !children_.empty()) {
-      while (!stopping_ && next_ < jobs_.size() && children_.size() < workers_)
-        children_.emplace_back(jobs_[next_++]);
-      if (children_.empty()) break;
+    while (!children_.empty() || (!stopping_ && source_.more())) {
+      start();
       wait_for_lines();
+      source_.tick();
       if (interrupted()) stop();
     }
     if (failure_) std::rethrow_exception(failure_);
@@ -129,17 +129,31 @@ class Pool {
   }
 
  private:
+  static constexpr int kTick = 1000;  // ms
+
+  void start() {
+    while (!stopping_ && children_.size() < workers_) {
+      const auto job = source_.next();
+      if (!job) return;
+      children_.emplace_back(*job);
+    }
+  }
+
   void wait_for_lines() {
     std::vector<pollfd> ready;
     for (const auto& child : children_) ready.push_back({child.lines(), POLLIN, 0});
-    if (poll(ready.data(), ready.size(), -1) < 0) return;  // a signal
+    if (poll(ready.data(), ready.size(), kTick) < 0) return;  // a signal
     for (std::size_t i = children_.size(); i-- > 0;) {
       if (ready[i].revents == 0 || children_[i].read_lines()) continue;
-      if (const auto failure = children_[i].outcome()) {
-        if (!failure_) failure_ = failure;
+      const auto outcome = children_[i].outcome();
+      const auto name = children_[i].name();
+      children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(i));
+      try {
+        source_.ended(name, outcome);
+      } catch (...) {
+        if (!failure_) failure_ = std::current_exception();
         stop();
       }
-      children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(i));
     }
   }
 
@@ -149,8 +163,8 @@ class Pool {
     for (const auto& child : children_) child.interrupt();
   }
 
-  const std::vector<Job>& jobs_;
-  std::size_t workers_, next_ = 0;
+  const JobSource& source_;
+  std::size_t workers_;
   std::vector<Child> children_;
   std::exception_ptr failure_;
   bool stopping_ = false;
@@ -158,9 +172,24 @@ class Pool {
 
 }  // namespace
 
-void run_in_processes(const std::vector<Job>& jobs, int workers) {
+void run_in_processes(const JobSource& source, int workers) {
   TESSERA_CHECK(workers >= 1);
-  Pool(jobs, workers).run();
+  Pool(source, workers).run();
+}
+
+void run_in_processes(const std::vector<Job>& jobs, int workers) {
+  std::size_t next = 0;
+  run_in_processes({.next = [&]() -> std::optional<Job> {
+                      if (next == jobs.size()) return std::nullopt;
+                      return jobs[next++];
+                    },
+                    .more = [&] { return next < jobs.size(); },
+                    .ended =
+                        [](const std::string&, std::exception_ptr failure) {
+                          if (failure) std::rethrow_exception(failure);
+                        },
+                    .tick = [] {}},
+                   workers);
 }
 
 }  // namespace tessera

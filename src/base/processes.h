@@ -1,6 +1,8 @@
 #pragma once
 
+#include <exception>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,5 +19,18 @@ struct Job {
 /// interrupted, so that they save what they have, and its Error or Interrupted is thrown here;
 /// Ctrl-C reaches all of them. Call it while this process has no threads that a fork would lose.
 void run_in_processes(const std::vector<Job>& jobs, int workers);
+
+/// Jobs that are handed out one by one.
+struct JobSource {
+  std::function<std::optional<Job>()> next;  ///< nothing: none at present
+  std::function<bool()> more;                ///< whether there may be one later
+  /// A job has ended; `failure` is null when it did its work. What this throws ends the rest.
+  std::function<void(const std::string& name, std::exception_ptr failure)> ended;
+  std::function<void()> tick;  ///< called about once a second
+};
+
+/// The same with jobs that a source hands out: one that throws does not disturb the others. Throws
+/// Interrupted after Ctrl-C, when all have ended.
+void run_in_processes(const JobSource& source, int workers);
 
 }  // namespace tessera

@@ -6,8 +6,8 @@
 //     void visit(auto&& field) { field("codebook_size", codebook_size, "distinct tokens"); }
 //   };
 //
-// A field is a bool, a number, a string, a vector of these, a choice (an enum with choice_names) or
-// another struct.
+// A field is a bool, a number, a string, a vector of these, a choice (an enum with choice_names),
+// another struct or a vector of one, or any JSON.
 #pragma once
 
 #include <algorithm>
@@ -36,6 +36,12 @@ concept Settings = requires(T value) {
   value.visit([](const char*, auto&, const char*) {});
 };
 
+template <typename T>
+concept SettingsList = requires {
+  typename T::value_type;
+}
+&&!std::is_same_v<T, nlohmann::json> && Settings<typename T::value_type>;
+
 template <Choice T>
 std::string choice_name(T value) {
   return std::string(choice_names(value)[static_cast<std::size_t>(value)]);
@@ -48,6 +54,10 @@ nlohmann::json to_json(T value) {
   } else if constexpr (Settings<T>) {
     nlohmann::json json = nlohmann::json::object();
     value.visit([&](const char* name, auto& field, const char*) { json[name] = to_json(field); });
+    return json;
+  } else if constexpr (SettingsList<T>) {
+    nlohmann::json json = nlohmann::json::array();
+    for (const auto& item : value) json.push_back(to_json(item));
     return json;
   } else {
     return value;
@@ -76,6 +86,8 @@ void read_value(T& field, const nlohmann::json& json, const std::string& where) 
   } else if constexpr (std::is_same_v<T, std::string>) {
     if (!json.is_string()) refuse_value(where, json, "a string");
     field = json.get<std::string>();
+  } else if constexpr (std::is_same_v<T, nlohmann::json>) {
+    field = json;
   } else {
     if (!json.is_array()) refuse_value(where, json, "a list");
     field.clear();
@@ -109,6 +121,11 @@ void from_json(T& value, const nlohmann::json& json, const std::string& where) {
     for (const auto& [name, unused] : json.items())
       if (std::find(known.begin(), known.end(), name) == known.end())
         detail::refuse_name(where, name, known);
+  } else if constexpr (SettingsList<T>) {
+    if (!json.is_array()) detail::refuse_value(where, json, "a list of tables");
+    value.clear();
+    for (const auto& item : json)
+      from_json(value.emplace_back(), item, where + " " + std::to_string(value.size()));
   } else {
     detail::read_value(value, json, where);
   }

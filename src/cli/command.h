@@ -30,7 +30,7 @@ SampleBackend sample_backend(const SampleOptions& options, const SampleBackend& 
 /// --device, for what runs LibTorch models.
 void add_device_option(CLI::App* command, RunOptions& options);
 
-// One function per command file; `train`, `evaluate` and `study` are the parents of their
+// One function per command file; `train`, `evaluate` and others are the parents of their
 // subcommands.
 void add_data(CLI::App& app);
 void add_train_tokenizer(CLI::App& train);
@@ -60,5 +60,6 @@ void add_bench_train(CLI::App& bench);
 void add_bench_loader(CLI::App& bench);
 void add_study_report(CLI::App& study);
 void add_demo(CLI::App& app);
+void add_study_run(CLI::App& study);
 
 }  // namespace tessera::cli

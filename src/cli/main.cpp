@@ -26,14 +26,15 @@ void add_commands(CLI::App& app) {
   add_evaluate_reconstruction(*evaluate);
   add_evaluate_likelihood(*evaluate);
   add_evaluate_generation(*evaluate);
-  auto* study = app.add_subcommand("study", "map compression against generation, and report it");
-  study->require_subcommand(1);
-  add_study_report(*study);
   add_info(app);
   add_quantize(app);
   add_import(app);
   add_export(app);
   add_flops(app);
+  auto* study = app.add_subcommand("study", "map the trade-off between compression and generation");
+  study->require_subcommand(1);
+  add_study_run(*study);
+  add_study_report(*study);
   auto* bench = app.add_subcommand("bench", "measure training steps, data loading and the engine");
   bench->require_subcommand(1);
   add_bench_train(*bench);

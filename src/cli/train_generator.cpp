@@ -25,6 +25,10 @@ void add_train_generator(CLI::App& train) {
       ->check(CLI::PositiveNumber);
   command->add_option("--init", options->init,
                       "model folder of a generator whose weights training starts from");
+  command->add_option(
+      "--branch", options->branch,
+      "go on from the last checkpoint of this model folder, trained alike but for "
+      "steps and decay: one long run at a constant rate gives models of many lengths");
   command->add_flag("--resume", options->resume, "go on where an interrupted run stopped");
   add_run_options(command, *options);
   add_device_option(command, *options);

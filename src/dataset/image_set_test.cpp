@@ -161,5 +161,23 @@ TEST_F(ImageSets, SplitsAreDisjointCompleteAndOfTheRightSize) {
   EXPECT_THROW(take_split(all, Split::valid, {.valid_fraction = 0}), Error);
 }
 
+TEST_F(ImageSets, FewerTrainingImagesAreAmongMoreAndHoldOutTheSame) {
+  const std::vector<std::uint8_t> bytes(500 * 3);
+  write_npy(folder_ / "many.npy", DType::U8, {500, 1, 1, 3}, std::as_bytes(std::span(bytes)));
+  const std::shared_ptr<const ImageSet> all = open("many.npy");
+  const auto names = [&](std::int64_t count, Split split) {
+    const auto part = take_split(all, split, {.valid_fraction = 0.2, .train_images = count});
+    std::vector<std::string> found;
+    for (std::size_t i = 0; i < part->size(); ++i) found.push_back(part->name(i));
+    return std::set<std::string>(found.begin(), found.end());
+  };
+  const auto few = names(30, Split::train), more = names(100, Split::train);
+  EXPECT_EQ(few.size(), 30u);
+  EXPECT_EQ(more.size(), 100u);
+  EXPECT_TRUE(std::includes(more.begin(), more.end(), few.begin(), few.end()));
+  EXPECT_EQ(names(30, Split::valid), names(0, Split::valid));
+  EXPECT_EQ(names(10'000, Split::train), names(0, Split::train));
+}
+
 }  // namespace
 }  // namespace tessera

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/files.h"
 #include "base/random.h"
@@ -31,6 +33,23 @@ class SelectedImages : public ImageSet {
   std::vector<std::size_t> indices_;
 };
 
+std::uint64_t family_hash(std::size_t family, const DataConfig& config) {
+  return mix({static_cast<std::uint64_t>(config.split_seed), family});
+}
+
+// The `count` of least hash, another one than holds images out, in their order.
+void keep_some(std::vector<std::size_t>& indices, std::size_t count, const ImageSet& images,
+               const DataConfig& config) {
+  if (count == 0 || indices.size() <= count) return;
+  std::vector<std::pair<std::uint64_t, std::size_t>> order;
+  for (const auto index : indices)
+    order.emplace_back(mix({family_hash(images.family(index), config), index}), index);
+  std::nth_element(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end());
+  indices.clear();
+  for (std::size_t i = 0; i < count; ++i) indices.push_back(order[i].second);
+  std::sort(indices.begin(), indices.end());
+}
+
 }  // namespace
 
 std::shared_ptr<const ImageSet> select_images(std::shared_ptr<const ImageSet> images,
@@ -39,8 +58,7 @@ std::shared_ptr<const ImageSet> select_images(std::shared_ptr<const ImageSet> im
 }
 
 bool is_held_out(std::size_t family, const DataConfig& config) {
-  const auto seed = static_cast<std::uint64_t>(config.split_seed);
-  return Rng(mix({seed, family})).uniform() < config.valid_fraction;
+  return Rng(family_hash(family, config)).uniform() < config.valid_fraction;
 }
 
 std::shared_ptr<const ImageSet> take_split(std::shared_ptr<const ImageSet> images, Split split,
@@ -54,6 +72,8 @@ std::shared_ptr<const ImageSet> take_split(std::shared_ptr<const ImageSet> image
     throw Error(std::string("--split ") + (split == Split::valid ? "valid" : "train") +
                 ": none of the " + std::to_string(images->size()) +
                 " images falls into it; change data.valid_fraction or add images");
+  if (split == Split::train)
+    keep_some(indices, static_cast<std::size_t>(config.train_images), *images, config);
   return select_images(std::move(images), std::move(indices));
 }
 

@@ -1,5 +1,6 @@
 #include "generator/train_generator.h"
 
+#include <cmath>
 #include <numeric>
 
 #include "base/error.h"
@@ -72,6 +73,32 @@ GeneratorTrainer::Inputs open_inputs(const TrainGeneratorOptions& options, const
   return inputs;
 }
 
+// The steps before the rate begins to fall (learning_rate_at).
+std::int64_t constant_steps(const GeneratorTrainingConfig& config) {
+  if (config.schedule == Schedule::cosine) return config.warmup_steps + 1;
+  return static_cast<std::int64_t>(std::floor(config.steps * (1 - config.decay_fraction))) + 1;
+}
+
+// Two runs are the same up to a step when they differ in their ends only.
+void check_branch(const nlohmann::json& settings, const nlohmann::json& before, std::int64_t step,
+                  const std::string& branch) {
+  const auto recipe_in = [&](const nlohmann::json& json) {
+    return recipe_from_json(json.at("recipe"), branch + ": settings");
+  };
+  const auto recipe = recipe_in(settings), other = recipe_in(before);
+  auto same = before;
+  for (const char* key : {"steps", "decay_fraction"})
+    same["recipe"]["generator_training"][key] = settings["recipe"]["generator_training"][key];
+  if (same != settings)
+    throw Error("--branch " + branch +
+                " was trained with other settings; only steps and decay_fraction may differ");
+  for (const auto& config : {other.generator_training, recipe.generator_training})
+    if (const auto constant = constant_steps(config); step > constant)
+      throw Error("--branch " + branch + " is at step " + std::to_string(step) +
+                  ", expected at most " + std::to_string(constant) + ", where the rate of " +
+                  std::to_string(config.steps) + " steps begins to fall");
+}
+
 }  // namespace
 
 nlohmann::json train_generator(const TrainGeneratorOptions& options) {
@@ -97,7 +124,11 @@ nlohmann::json train_generator(const TrainGeneratorOptions& options) {
                                        .log_every = config.log_every,
                                        .valid_every = config.valid_every,
                                        .checkpoint_every = config.checkpoint_every,
-                                       .items_per_step = config.batch_size});
+                                       .items_per_step = config.batch_size,
+                                       .branch_of = options.branch,
+                                       .check_branch = [&](const auto& before, auto step) {
+                                         check_branch(settings, before, step, options.branch);
+                                       }});
   const double sequences = static_cast<double>(config.steps) * config.batch_size;
   result["parameters"] = count_parameters(recipe.generator, trainer.shape());
   result["training_flops"] =

@@ -76,6 +76,7 @@ void DataConfig::validate() const {
   require(crop_scale >= 1 && crop_scale <= 4, "data.crop_scale", crop_scale, "1 to 4");
   require(valid_fraction >= 0 && valid_fraction < 1, "data.valid_fraction", valid_fraction,
           "at least 0 and below 1");
+  require(train_images >= 0, "data.train_images", train_images, "0 or more");
   require(loader_threads >= 1 && loader_threads <= 256, "data.loader_threads", loader_threads,
           "1 to 256");
   require(cache_megabytes >= 0, "data.cache_megabytes", cache_megabytes, "0 or more");

@@ -1,5 +1,6 @@
 #include "training/training_run.h"
 
+#include <charconv>
 #include <chrono>
 #include <fstream>
 
@@ -28,11 +29,23 @@ std::string difference(const nlohmann::json& now, const nlohmann::json& before) 
 
 // The settings of a checkpoint; those that did not exist yet when it was written had their default.
 nlohmann::json settings_in(const SafetensorsFile& checkpoint) {
-  auto settings = nlohmann::json::parse(checkpoint.metadata_at("settings"));
+  auto settings = nlohmann::json::parse(checkpoint.metadata_at("settings"), nullptr, false);
+  if (settings.is_discarded()) throw FileError(checkpoint.path(), "metadata is not JSON");
   if (settings.is_object() && settings.contains("recipe"))
     settings["recipe"] =
         to_json(recipe_from_json(settings["recipe"], checkpoint.path().string() + ": settings"));
   return settings;
+}
+
+template <typename T>
+T number_in(const SafetensorsFile& checkpoint, const char* key) {
+  T number = 0;
+  const auto& text = checkpoint.metadata_at(key);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size())
+    throw FileError(checkpoint.path(),
+                    std::string("metadata '") + key + "' is not a number: " + text);
+  return number;
 }
 
 class Loop {
@@ -73,8 +86,24 @@ class Loop {
     fs::create_directories(run_.folder / "training");
     fs::remove(metrics_);
     fs::remove(good_);
-    open_log();
+    run_.branch_of.empty() ? open_log() : take_over(run_.branch_of);
     if (trainer_.healthy()) write_checkpoint(good_);
+  }
+
+  // Begins where another run's last checkpoint is.
+  void take_over(const fs::path& other) {
+    const auto path = other / "training" / "checkpoint.safetensors";
+    if (!fs::exists(path)) throw FileError(other, "holds no checkpoint to go on from");
+    const auto file = SafetensorsFile::open(path);
+    check_seed(file, other);
+    if (const auto log = other / "metrics.jsonl"; fs::exists(log)) fs::copy_file(log, metrics_);
+    run_.check_branch(settings_in(file), number_in<std::int64_t>(file, "step"));
+    seconds_before_ = load(file, path);
+  }
+
+  void check_seed(const SafetensorsFile& checkpoint, const fs::path& folder) const {
+    if (checkpoint.metadata_at("seed") != std::to_string(run_.seed))
+      throw Error(folder.string() + " was trained with --seed " + checkpoint.metadata_at("seed"));
   }
 
   void step() {
@@ -158,14 +187,9 @@ class Loop {
           run_.folder.string() +
           " already holds a training run: add --resume to go on with it, or name another --out");
     const auto file = SafetensorsFile::open(checkpoint_);
-    try {
-      if (const auto what = difference(run_.settings, settings_in(file)); !what.empty())
-        throw Error(run_.folder.string() + " was trained with other settings: " + what);
-      if (file.metadata_at("seed") != std::to_string(run_.seed))
-        throw Error(run_.folder.string() + " was trained with --seed " + file.metadata_at("seed"));
-    } catch (const nlohmann::json::exception&) {
-      throw FileError(checkpoint_, "metadata is not JSON");
-    }
+    if (const auto what = difference(run_.settings, settings_in(file)); !what.empty())
+      throw Error(run_.folder.string() + " was trained with other settings: " + what);
+    check_seed(file, run_.folder);
     seconds_before_ = load(file, checkpoint_);
     // What was under way when the run was killed.
     if (is_scheduled() && trainer_.healthy()) keep_as_good();
@@ -173,16 +197,10 @@ class Loop {
 
   // Goes on from a checkpoint; returns the seconds that led to it.
   double load(const SafetensorsFile& file, const fs::path& path) {
-    double seconds = 0;
-    try {
-      step_ = std::stoll(file.metadata_at("step"));
-      seconds = std::stod(file.metadata_at("seconds"));
-      valid_ = nlohmann::json::parse(file.metadata_at("valid"));
-    } catch (const nlohmann::json::exception&) {
-      throw FileError(path, "metadata is not JSON");
-    } catch (const std::logic_error&) {
-      throw FileError(path, "metadata 'step' or 'seconds' is not a number");
-    }
+    step_ = number_in<std::int64_t>(file, "step");
+    const auto seconds = number_in<double>(file, "seconds");
+    valid_ = nlohmann::json::parse(file.metadata_at("valid"), nullptr, false);
+    if (valid_.is_discarded()) throw FileError(path, "metadata is not JSON");
     trainer_.load_state(read_tensors(file), path.string());
     forget_later_metrics();
     return seconds;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -43,6 +44,10 @@ struct TrainingRun {
   std::int64_t steps = 0;
   int log_every = 20, valid_every = 500, checkpoint_every = 500;
   int items_per_step = 1;  ///< images or sequences, for the rate
+  fs::path branch_of;      ///< folder of the run whose checkpoint this one begins from; empty: none
+  /// Throws Error unless this run, too, would have come to where one with these settings was after
+  /// `step` steps. Needed where branch_of is.
+  std::function<void(const nlohmann::json& settings, std::int64_t step)> check_branch = {};
 };
 
 /// Runs until `steps`, logging, validating and checkpointing; Ctrl-C writes a checkpoint and throws

@@ -1,0 +1,255 @@
+#include "study/plan.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/error.h"
+#include "base/settings.h"
+
+namespace tessera {
+namespace {
+
+constexpr std::size_t kIdDigits = 10;
+
+std::string table_of(const std::string& key) { return key.substr(0, key.find('.')); }
+std::string key_of(const std::string& assignment) {
+  return assignment.substr(0, assignment.find('='));
+}
+
+// Whether a setting belongs to the second stage.
+bool is_of_generator(const std::string& key) {
+  const auto table = table_of(key);
+  return table == "generator" || table == "generator_training" || table == "sampling";
+}
+
+// A design or generator with one value of each of its axes.
+struct Variant {
+  std::string name;
+  std::vector<std::string> set;
+};
+
+// Every combination of the values of the axes of one stage.
+std::vector<Variant> variants_of(const std::vector<NamedSettings>& bases, const Sweep& sweep,
+                                 bool generator) {
+  std::vector<Variant> variants;
+  for (const auto& base : bases) variants.push_back({base.name, base.set});
+  for (const auto& axis : sweep.axes) {
+    if (is_of_generator(axis.key) != generator) continue;
+    std::vector<Variant> more;
+    for (const auto& variant : variants)
+      for (const auto& value : axis.values) {
+        more.push_back(variant);
+        more.back().name += ", " + axis.key.substr(axis.key.find('.') + 1) + " " + value.dump();
+        more.back().set.push_back(axis.key + "=" + value.dump());
+      }
+    variants = std::move(more);
+  }
+  return variants;
+}
+
+nlohmann::json value_of(const nlohmann::json& recipe, const std::string& key) {
+  const auto table = table_of(key);
+  return recipe.value(table, nlohmann::json::object())
+      .value(key.substr(key.find('.') + 1), nlohmann::json());
+}
+
+// Every setting that the file changes somewhere.
+std::set<std::string> varied_keys(const SweepFile& file) {
+  std::set<std::string> keys;
+  for (const auto& sweep : file.sweeps) {
+    for (const auto* list : {&sweep.designs, &sweep.generators})
+      for (const auto& item : *list)
+        for (const auto& assignment : item.set) keys.insert(key_of(assignment));
+    for (const auto& axis : sweep.axes) keys.insert(axis.key);
+  }
+  return keys;
+}
+
+std::string id_of(const char* prefix, const nlohmann::json& all) {
+  return std::string(prefix) + "-" + sha256(all.dump()).substr(0, kIdDigits);
+}
+
+class Planner {
+ public:
+  explicit Planner(const SweepFile& file) : file_(file), varied_(varied_keys(file)) {
+    if (file.features.empty()) add_features();
+  }
+
+  Plan plan() {
+    for (const auto& sweep : file_.sweeps) add(sweep);
+    for (auto& run : generators_) give_id(run);
+    return {in_order()};
+  }
+
+ private:
+  void add_features() {
+    PlannedRun run{.kind = RunKind::features};
+    run.recipe = load_recipe(file_.recipe, file_.set);
+    run.set = file_.set;
+    run.id = id_of("f", {{"data", to_json(run.recipe.data)}, {"images", file_.data}});
+    features_ = {run.id};
+    runs_.push_back(run);
+  }
+
+  // Each tokenizer before its generators: rows are complete early.
+  std::vector<PlannedRun> in_order() {
+    std::vector<PlannedRun> runs;
+    for (auto& first : runs_) {
+      const auto id = first.id;
+      runs.push_back(std::move(first));
+      for (const auto& generator : generators_)
+        if (generator.needs.back() == id) runs.push_back(generator);
+    }
+    return runs;
+  }
+
+  // Seed by seed, so that what a finding pairs is there early.
+  void add(const Sweep& sweep) {
+    auto generators = sweep.generators;
+    if (generators.empty()) generators.push_back({.name = "recipe", .set = {}});
+    for (const auto seed : sweep.seeds.empty() ? file_.seeds : sweep.seeds)
+      for (const auto& design : variants_of(sweep.designs, sweep, false)) {
+        const auto tokenizer = add_tokenizer(sweep, design, seed);
+        for (const auto& generator : variants_of(generators, sweep, true))
+          add_generator(sweep, design, generator, seed, tokenizer);
+      }
+  }
+
+  PlannedRun make_run(const Sweep& sweep, const std::string& what, std::vector<std::string> set,
+                      std::uint64_t seed) const {
+    PlannedRun run;
+    run.set = file_.set;
+    run.set.insert(run.set.end(), set.begin(), set.end());
+    run.seed = seed;
+    try {
+      run.recipe = load_recipe(file_.recipe, run.set);
+    } catch (const Error& error) {
+      throw Error("sweep " + sweep.name + ", " + what + ": " + error.what());
+    }
+    const auto all = to_json(run.recipe);
+    run.settings = nlohmann::json::object();
+    for (const auto& key : varied_) run.settings[key] = value_of(all, key);
+    return run;
+  }
+
+  std::string add_tokenizer(const Sweep& sweep, const Variant& design, std::uint64_t seed) {
+    for (const auto& assignment : design.set)
+      if (is_of_generator(key_of(assignment)))
+        throw Error("sweep " + sweep.name + ", design " + design.name + " sets " +
+                    key_of(assignment) + ", which is a generator's");
+    auto run = make_run(sweep, "design " + design.name, design.set, seed);
+    run.kind = RunKind::tokenizer;
+    run.needs = features_;
+    run.design = design.name;
+    run.id = id_of("t", {{"data", to_json(run.recipe.data)},
+                         {"tokenizer", to_json(run.recipe.tokenizer)},
+                         {"regularizer", to_json(run.recipe.regularizer)},
+                         {"training", to_json(run.recipe.tokenizer_training)},
+                         {"seed", seed},
+                         {"images", file_.data},
+                         {"held_out", file_.held_out},
+                         {"measured", file_.measured_images}});
+    // The same tokenizer may have a name in one sweep and another in the next: rows go by the
+    // first.
+    if (const auto [place, fresh] = tokenizers_.emplace(run.id, run.design); fresh)
+      runs_.push_back(run);
+    else if (place->second != design.name)
+      throw Error("sweep " + sweep.name + ", design " + design.name + " is the same as " +
+                  place->second + ": give it that name");
+    return run.id;
+  }
+
+  void add_generator(const Sweep& sweep, const Variant& design, const Variant& generator,
+                     std::uint64_t seed, const std::string& tokenizer) {
+    for (const auto& assignment : generator.set)
+      if (!is_of_generator(key_of(assignment)))
+        throw Error("sweep " + sweep.name + ", generator " + generator.name + " sets " +
+                    key_of(assignment) + ", which is a tokenizer's");
+    auto set = design.set;
+    set.insert(set.end(), generator.set.begin(), generator.set.end());
+    auto run = make_run(sweep, "generator " + generator.name, set, seed);
+    run.kind = RunKind::generator;
+    run.needs = features_;
+    run.needs.push_back(tokenizer);
+    run.design = design.name;
+    run.generator = generator.name;
+    auto points = sweep.points.empty() ? file_.points : sweep.points;
+    if (points.empty()) points = {run.recipe.generator_training.steps};
+    add_points(find_or_add(run), points, sweep.name);
+  }
+
+  // The generator that is trained alike, whatever its points.
+  PlannedRun& find_or_add(const PlannedRun& run) {
+    for (auto& other : generators_)
+      if (other.needs == run.needs &&
+          to_json(other.recipe.generator) == to_json(run.recipe.generator) &&
+          to_json(other.recipe.generator_training) == to_json(run.recipe.generator_training) &&
+          to_json(other.recipe.sampling) == to_json(run.recipe.sampling)) {
+        if (other.generator != run.generator)
+          throw Error("generator " + run.generator + " is the same as " + other.generator +
+                      ": give it that name");
+        return other;
+      }
+    generators_.push_back(run);
+    return generators_.back();
+  }
+
+  static void add_points(PlannedRun& run, const std::vector<int>& points,
+                         const std::string& sweep) {
+    for (const int steps : points) {
+      const auto place = std::lower_bound(run.points.begin(), run.points.end(), steps);
+      const auto index = place - run.points.begin();
+      if (place == run.points.end() || *place != steps) {
+        run.points.insert(place, steps);
+        run.sweeps.insert(run.sweeps.begin() + index, std::vector<std::string>{});
+      }
+      auto& sweeps = run.sweeps[static_cast<std::size_t>(index)];
+      if (std::find(sweeps.begin(), sweeps.end(), sweep) == sweeps.end()) sweeps.push_back(sweep);
+    }
+  }
+
+  void give_id(PlannedRun& run) const {
+    run.id = id_of("g", {{"needs", run.needs},
+                         {"generator", to_json(run.recipe.generator)},
+                         {"training", to_json(run.recipe.generator_training)},
+                         {"sampling", to_json(run.recipe.sampling)},
+                         {"points", run.points},
+                         {"decay", file_.decay_fraction},
+                         {"samples", file_.samples},
+                         {"search", file_.search_samples},
+                         {"guidance", file_.guidance},
+                         {"seed", run.seed}});
+  }
+
+  const SweepFile& file_;
+  std::set<std::string> varied_;
+  std::vector<std::string> features_;
+  std::map<std::string, std::string> tokenizers_;  // id to name
+  std::vector<PlannedRun> runs_, generators_;      // runs_: features and tokenizers
+};
+
+}  // namespace
+
+const PlannedRun& Plan::at(const std::string& id) const {
+  for (const auto& run : runs)
+    if (run.id == id) return run;
+  throw Error("the plan holds no run " + id);
+}
+
+Plan make_plan(const SweepFile& file) { return Planner(file).plan(); }
+
+nlohmann::json to_json(const PlannedRun& run) {
+  return {{"id", run.id},
+          {"kind", to_json(run.kind)},
+          {"needs", run.needs},
+          {"design", run.design},
+          {"generator", run.generator},
+          {"set", run.set},
+          {"seed", run.seed},
+          {"points", run.points},
+          {"sweeps", run.sweeps},
+          {"settings", run.settings}};
+}
+
+}  // namespace tessera
