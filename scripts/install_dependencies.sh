@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what Tessera is built from, with apt, on Debian 12. Needs root or sudo; asks nothing; installs only what is
-# missing, so a second run does nothing.
+# Installs what Tessera is built from, with apt and npm, on Debian 12. Needs root or sudo for apt; asks nothing; installs
+# only what is missing, so a second run does nothing.
 set -euo pipefail
 
 packages=(
@@ -19,6 +19,10 @@ packages=(
   dataset-fashion-mnist fonts-noto-color-emoji unicode-data
 )
 
+# Where node or the browser come from elsewhere, Debian's packages of them would conflict.
+command -v npm > /dev/null || packages+=(npm)            # fetches the plotting library of the report
+command -v chromium > /dev/null || packages+=(chromium)  # opens the report (its test skips without it)
+
 if ! command -v dpkg-query > /dev/null; then
   echo "This script installs Debian packages, but there is no dpkg here. Tessera needs: ${packages[*]}" >&2
   exit 1
@@ -31,18 +35,31 @@ for package in "${packages[@]}"; do
 done
 if ((${#missing[@]} == 0)); then
   echo "Dependencies: all ${#packages[@]} packages are installed."
-  exit 0
+else
+  as_root=()
+  if ((EUID != 0)); then
+    if ! command -v sudo > /dev/null; then
+      echo "Run this as root, or install sudo. Missing packages: ${missing[*]}" >&2
+      exit 1
+    fi
+    as_root=(sudo)
+  fi
+  echo "Dependencies: installing ${missing[*]}"
+  "${as_root[@]}" apt-get update -q
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -q -y --no-install-recommends "${missing[@]}"
 fi
 
-as_root=()
-if ((EUID != 0)); then
-  if ! command -v sudo > /dev/null; then
-    echo "Run this as root, or install sudo. Missing packages: ${missing[*]}" >&2
-    exit 1
-  fi
-  as_root=(sudo)
+# The plotting library: the version and the hash that package-lock.json pins, from the registry that npm is set to.
+plotting=$(cd "$(dirname "${BASH_SOURCE[0]}")/../src/plotting" && pwd)
+if cmp -s "$plotting/package-lock.json" "$plotting/node_modules/installed-lock.json"; then
+  echo "Dependencies: the plotting library is installed."
+  exit 0
 fi
-echo "Dependencies: installing ${missing[*]}"
-"${as_root[@]}" apt-get update -q
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-  apt-get install -q -y --no-install-recommends "${missing[@]}"
+echo "Dependencies: installing the plotting library with npm"
+if ! (cd "$plotting" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error); then
+  echo "npm could not install the plotting library into $plotting/node_modules (its message is above). This needs the" \
+    "network once; or copy that folder from a machine where it is installed." >&2
+  exit 1
+fi
+cp "$plotting/package-lock.json" "$plotting/node_modules/installed-lock.json"

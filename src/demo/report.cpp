@@ -1,11 +1,10 @@
 #include "demo/report.h"
 
-#include <openssl/evp.h>
-
-#include <cmath>
 #include <fstream>
+#include <functional>
 
-#include "demo/chart.h"
+#include "charts/html.h"
+#include "charts/svg_chart.h"
 
 namespace tessera {
 namespace {
@@ -58,17 +57,7 @@ td:first-child,th:first-child{text-align:left}td:last-child,th:last-child{text-a
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(360px,1fr));gap:1rem}
 .pictures{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:1rem}
 img{width:100%;image-rendering:pixelated}figure{margin:0}figcaption{color:#4a5568;font-size:.9rem}
-svg text{font:11px system-ui,sans-serif;fill:#4a5568}svg .title{font-weight:600;font-size:12px;fill:#1a202c}
 pre{background:#f7fafc;padding:.8rem;overflow:auto;font-size:.8rem})";
-
-std::string base64(const std::string& bytes) {
-  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                     reinterpret_cast<const unsigned char*>(bytes.data()),
-                                     static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(length));
-  return text;
-}
 
 std::string cell(const nlohmann::json& results, const Row& row) {
   const nlohmann::json::json_pointer pointer(row.pointer);
@@ -91,39 +80,42 @@ std::string table(const std::vector<ReportArm>& arms) {
 }
 
 // One value of metrics.jsonl over the steps.
-Series curve(const ReportArm& arm, const std::string& stage, const std::string& kind,
-             const std::string& key) {
-  Series series{.name = arm.name, .x = {}, .y = {}};
+std::vector<ChartPoint> curve(const ReportArm& arm, const std::string& stage,
+                              const std::string& kind, const std::string& key) {
+  std::vector<ChartPoint> points;
   std::ifstream file(arm.folder / stage / "metrics.jsonl");
   for (std::string line; std::getline(file, line);) {
     const auto json = nlohmann::json::parse(line, nullptr, false);
     if (!json.is_object() || !json.contains(kind) || !json[kind].contains(key)) continue;
-    series.x.push_back(json.value("step", 0.0));
-    series.y.push_back(json[kind][key].get<double>());
+    points.push_back({.x = json.value("step", 0.0), .y = json[kind][key].get<double>()});
   }
-  return series;
+  return points;
+}
+
+std::vector<ChartPoint> positions(const ReportArm& arm) {
+  std::vector<ChartPoint> points;
+  const nlohmann::json::json_pointer pointer("/likelihood/by_position");
+  if (arm.results.contains(pointer))
+    for (const auto& value : arm.results[pointer])
+      points.push_back({.x = static_cast<double>(points.size()), .y = value.get<double>()});
+  return points;
+}
+
+// One line an arm.
+std::string line_chart(const std::vector<ReportArm>& arms, const std::string& title,
+                       const std::string& x_label,
+                       const std::function<std::vector<ChartPoint>(const ReportArm&)>& points) {
+  Chart chart{.title = title, .x = {.label = x_label}};
+  for (const auto& arm : arms)
+    chart.series.push_back(
+        {.name = arm.name, .colour = static_cast<int>(chart.series.size()), .points = points(arm)});
+  return "<div>" + svg_chart(chart, {.width = 420, .height = 260}) + "</div>";
 }
 
 std::string curves(const std::vector<ReportArm>& arms, const std::string& title,
                    const std::string& stage, const std::string& kind, const std::string& key) {
-  std::vector<Series> all;
-  for (const auto& arm : arms) all.push_back(curve(arm, stage, kind, key));
-  return "<div>" + line_chart(title, "step", all) + "</div>";
-}
-
-std::string position_chart(const std::vector<ReportArm>& arms) {
-  std::vector<Series> all;
-  for (const auto& arm : arms) {
-    Series series{.name = arm.name, .x = {}, .y = {}};
-    const nlohmann::json::json_pointer pointer("/likelihood/by_position");
-    if (arm.results.contains(pointer))
-      for (const auto& value : arm.results[pointer]) {
-        series.x.push_back(static_cast<double>(series.x.size()));
-        series.y.push_back(value.get<double>());
-      }
-    all.push_back(series);
-  }
-  return "<div>" + line_chart("held-out nats by token position", "position", all) + "</div>";
+  return line_chart(arms, title, "step",
+                    [&](const ReportArm& arm) { return curve(arm, stage, kind, key); });
 }
 
 std::string pictures(const std::vector<ReportArm>& arms, const std::string& file,
@@ -157,7 +149,7 @@ void write_report(const fs::path& path, const std::string& title,
       curves(arms, "tokenizer: held-out PSNR, dB", "tokenizer", "valid", "psnr") +
       curves(arms, "tokenizer: code perplexity", "tokenizer", "valid", "code_perplexity") +
       curves(arms, "generator: held-out nats per token", "generator", "valid", "nats_per_token") +
-      position_chart(arms) + "</div>";
+      line_chart(arms, "held-out nats by token position", "position", positions) + "</div>";
   html += "<h2>How it was made</h2><pre>" + escape_html(about.dump(2)) + "</pre></html>\n";
   write_file(path, html);
 }
