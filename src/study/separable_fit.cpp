@@ -9,7 +9,7 @@ namespace tessera {
 namespace {
 
 constexpr double kFlattest = 0.01, kSteepest = 4;
-constexpr int kAlphas = 64, kRounds = 30, kGoldenSteps = 34;
+constexpr int kAlphas = 40, kRounds = 30, kGoldenSteps = 30;
 // Huber's bend, in standard deviations; a normal error's squares cut there keep kKept of their sum.
 constexpr double kBend = 1.5, kKept = 0.7785;
 constexpr double kParameters = 3;
@@ -100,7 +100,7 @@ SeparableFit::Line SeparableFit::best_line(const Data& data) const {
   const double part = 1 / std::numbers::phi;  // golden section
   auto low = at(flat - part * (flat - steep));
   auto high = at(steep + part * (flat - steep));
-  for (int i = 0; i < kGoldenSteps && flat - steep > 1e-7 * -flat; ++i) {
+  for (int i = 0; i < kGoldenSteps && flat - steep > 1e-6 * -flat; ++i) {
     if (low.cost < high.cost) {
       flat = high.alpha, high = low;
       low = at(flat - part * (flat - steep));
