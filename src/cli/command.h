@@ -58,5 +58,7 @@ void add_flops(CLI::App& app);
 void add_bench_train(CLI::App& bench);
 void add_bench_loader(CLI::App& bench);
 void add_demo(CLI::App& app);
+void add_study_fit(CLI::App& study);
+void add_study_advise(CLI::App& study);
 
 }  // namespace tessera::cli

@@ -16,27 +16,12 @@ std::uint64_t number_of(const std::string& text) {
   return number;
 }
 
-void fit_curve(DesignFit& fit, const std::string& metric, const BootstrapOptions& options) {
-  fit.points = best_for_compute(fit.rows, metric);
-  const double tokenizer = fit.rows.front().tokenizer_flops;
-  for (const auto& row : fit.rows)
-    if (std::abs(row.tokenizer_flops / tokenizer - 1) > 0.01) {
-      fit.why_not = "its tokenizers differ in training FLOPs, so that it is more than one design";
-      return;
-    }
-  auto points = fit.points;
-  for (auto& point : points) point.flops -= tokenizer;
-  // Streams by name, so that a design's interval does not depend on what else is in the study.
-  auto law = fit_scaling_law(
-      points, {.samples = options.samples,
-               .seed = mix({options.seed, number_of(fit.design), number_of(metric)})});
-  fit.why_not = law.why_not;
-  if (!law.fitted) return;
-  const auto [lowest, highest] =
-      std::minmax_element(fit.points.begin(), fit.points.end(),
-                          [](const LawPoint& a, const LawPoint& b) { return a.flops < b.flops; });
-  fit.curve =
-      DesignCurve{fit.design, tokenizer, lowest->flops, highest->flops, std::move(*law.fitted)};
+// The FLOPs of the tokenizer that all rows share, which a fit leaves out; none if they do not.
+std::optional<double> tokenizer_flops_of(const std::vector<StudyRow>& rows) {
+  const double flops = rows.empty() ? 0 : rows.front().tokenizer_flops;
+  for (const auto& row : rows)
+    if (std::abs(row.tokenizer_flops - flops) > 0.01 * flops) return std::nullopt;
+  return flops;
 }
 
 }  // namespace
@@ -52,16 +37,46 @@ std::vector<LawPoint> best_for_compute(const std::vector<StudyRow>& rows,
   return points;
 }
 
+std::vector<std::pair<std::string, std::vector<StudyRow>>> rows_by_design(
+    const std::vector<StudyRow>& rows) {
+  std::vector<std::pair<std::string, std::vector<StudyRow>>> designs;
+  for (const auto& row : rows) {
+    auto found = std::find_if(designs.begin(), designs.end(),
+                              [&](const auto& each) { return each.first == row.design; });
+    if (found == designs.end()) found = designs.insert(designs.end(), {row.design, {}});
+    found->second.push_back(row);
+  }
+  return designs;
+}
+
+DesignFit fit_design(const std::string& design, const std::vector<StudyRow>& rows,
+                     const std::string& metric, const BootstrapOptions& options) {
+  DesignFit fit{.design = design, .rows = rows, .points = best_for_compute(rows, metric)};
+  const auto tokenizer = tokenizer_flops_of(rows);
+  if (!tokenizer) {
+    fit.why_not = "its tokenizers differ in training FLOPs, so that it is more than one design";
+    return fit;
+  }
+  auto points = fit.points;
+  for (auto& point : points) point.flops -= *tokenizer;
+  auto law =
+      fit_scaling_law(points, {.samples = options.samples,
+                               .seed = mix({options.seed, number_of(design), number_of(metric)})});
+  fit.why_not = law.why_not;
+  if (!law.fitted) return fit;
+  const auto [lowest, highest] =
+      std::minmax_element(fit.points.begin(), fit.points.end(),
+                          [](const LawPoint& a, const LawPoint& b) { return a.flops < b.flops; });
+  fit.curve =
+      DesignCurve{design, *tokenizer, lowest->flops, highest->flops, std::move(*law.fitted)};
+  return fit;
+}
+
 std::vector<DesignFit> fit_designs(const std::vector<StudyRow>& rows, const std::string& metric,
                                    const BootstrapOptions& options) {
   std::vector<DesignFit> fits;
-  for (const auto& row : rows) {
-    auto fit = std::find_if(fits.begin(), fits.end(),
-                            [&](const DesignFit& each) { return each.design == row.design; });
-    if (fit == fits.end()) fit = fits.insert(fits.end(), {.design = row.design});
-    fit->rows.push_back(row);
-  }
-  for (auto& fit : fits) fit_curve(fit, metric, options);
+  for (const auto& [design, of_design] : rows_by_design(rows))
+    fits.push_back(fit_design(design, of_design, metric, options));
   return fits;
 }
 

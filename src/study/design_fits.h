@@ -1,5 +1,7 @@
 #pragma once
 
+#include <utility>
+
 #include "study/design_curve.h"
 #include "study/row.h"
 
@@ -21,8 +23,16 @@ struct DesignFit {
 std::vector<LawPoint> best_for_compute(const std::vector<StudyRow>& rows,
                                        const std::string& metric);
 
-/// A fit for each design, in the order of first mention. Bootstrap samples of different designs are
-/// independent.
+/// Names of designs and their rows, in the order of first mention.
+std::vector<std::pair<std::string, std::vector<StudyRow>>> rows_by_design(
+    const std::vector<StudyRow>& rows);
+
+/// Fits what best_for_compute() leaves of `rows`, all of one design. Bootstrap samples of designs
+/// of different names are independent, and depend on nothing but these rows and the seed.
+DesignFit fit_design(const std::string& design, const std::vector<StudyRow>& rows,
+                     const std::string& metric, const BootstrapOptions& options);
+
+/// A fit for each design, in the order of first mention.
 std::vector<DesignFit> fit_designs(const std::vector<StudyRow>& rows, const std::string& metric,
                                    const BootstrapOptions& options);
 
