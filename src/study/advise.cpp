@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/version.h"
-#include "study/back_test.h"
+#include "study/backtest.h"
 #include "study/design_fits.h"
 #include "study/iso_flops.h"
 
@@ -72,7 +72,8 @@ class Adviser {
     return 1000 * row.sampling_flops_per_image / options_.flops_per_second;
   }
   bool keeps_to_budget(const StudyRow& row) const {
-    return (options_.parameters == 0 || row.generator_parameters <= options_.parameters) &&
+    return (options_.parameters == 0 ||
+            static_cast<double>(row.generator_parameters) <= options_.parameters) &&
            (options_.ms_per_image == 0 || ms_per_image(row) <= options_.ms_per_image);
   }
   std::string nothing_keeps_to_it() const {

@@ -11,7 +11,7 @@ namespace tessera {
 struct AdviseOptions : RunOptions {
   std::string study;               ///< folder
   double train_flops = 0;          ///< of both stages; 0 is the most that was measured
-  std::int64_t parameters = 0;     ///< of the generator, at most
+  double parameters = 0;           ///< of the generator, at most
   double ms_per_image = 0;         ///< to draw the tokens of a guided image, at most
   double flops_per_second = 1e11;  ///< while drawing
   std::string metric = "fd";       ///< what decides; lower is better
@@ -22,7 +22,7 @@ struct AdviseOptions : RunOptions {
 /// The design for a budget, from the rows of DIR/results.json that keep to it: the one whose curve
 /// (design_fits.h) is lowest at that compute, with the generator that was best there and what one
 /// run would measure. With `back_test` also how well the curves predicted the largest runs
-/// (back_test.h). docs/formats/study.md says what it returns. Throws Error when there is no budget,
+/// (backtest.h). docs/formats/study.md says what it returns. Throws Error when there is no budget,
 /// when nothing measured keeps to it, or when no design could be fitted.
 nlohmann::json advise(const AdviseOptions& options);
 

@@ -4,7 +4,8 @@
 
 #include <cmath>
 
-#include "study/normal.h"
+#include "study/design_fits.h"
+#include "study/synthetic_rows_test.h"
 
 namespace tessera {
 namespace {
@@ -60,6 +61,28 @@ TEST(Comparison, IsOfTheQualitiesThatBothReach) {
   EXPECT_DOUBLE_EQ(range->best, plain.at(plain.fit.law, 1e15));
   EXPECT_DOUBLE_EQ(range->worst, crt.at(crt.fit.law, 2e13));
   EXPECT_FALSE(common_quality(plain, curve_of(law_of(9, -0.5, 1), 0, 3)));
+}
+
+// From rows to the ratio: of 100 studies, binomial, three standard deviations below 95% are 88.5%.
+TEST(Comparison, HoldsTheTrueRatioInItsInterval) {
+  const double half = std::pow(2, -0.6);
+  int holds = 0;
+  for (std::uint64_t set = 0; set < 100; ++set) {
+    const auto curve = [&](const std::string& name, double above) {
+      const auto rows = synthetic_rows({.name = name,
+                                        .fd = synthetic_law(0.1, -0.6, above),
+                                        .nats = synthetic_law(1, -0.4, 1),
+                                        .by_seed = 0.03,
+                                        .by_point = 0.02,
+                                        .noise = set});
+      return fit_design(name, rows, "fd", {.samples = 100, .seed = set}).curve.value();
+    };
+    const auto ratio = compute_ratio(curve("crt", 0.5 * half), curve("plain", 0.5), 0.25);
+    const double compute = synthetic_law(0.1, -0.6, 0.5).flops_for(0.25);
+    const double truth = (4e13 + compute) / (4e13 + compute / 2);
+    holds += ratio.low <= truth && truth <= ratio.high;
+  }
+  EXPECT_GE(holds, 88);
 }
 
 TEST(CrossOver, IsWhereTheSteeperCurveBecomesTheBetterOne) {

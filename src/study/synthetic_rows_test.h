@@ -16,6 +16,7 @@ struct SyntheticDesign {
   double tokenizer_flops = 4e13;
   std::vector<std::string> sweeps = {"headline"};
   double by_seed = 0.01, by_point = 0.005;  ///< standard deviations of ln L
+  std::uint64_t noise = 0;                  ///< another is another study
 };
 
 /// That leaves `above` over l_min after 1e13 FLOPs.
@@ -28,7 +29,7 @@ inline ScalingLaw synthetic_law(double l_min, double alpha, double above) {
 inline std::vector<StudyRow> synthetic_rows(const SyntheticDesign& design) {
   std::vector<StudyRow> rows;
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
-    Rng rng(mix({seed, design.name.size(), static_cast<std::uint64_t>(design.fd.l_min * 1000)}));
+    Rng rng(mix({seed, design.noise, design.name.size()}));
     const double shift = design.by_seed * normal(rng);
     for (int size = 0; size < 3; ++size)
       for (int point = 0; point < 4; ++point) {

@@ -1,4 +1,4 @@
-#include "study/back_test.h"
+#include "study/backtest.h"
 
 #include <algorithm>
 #include <cmath>
