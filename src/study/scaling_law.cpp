@@ -85,6 +85,7 @@ class Deviations {
     }
     for (const auto& [seed, each] : means) between_ += (each - mean) * (each - mean);
     between_freedom_ = seeds - 1;
+    // A mean of each seed is taken off, and the law's two parameters besides its level.
     within_freedom_ = std::max(1.0, static_cast<double>(points.size()) - seeds - 2);
   }
 

@@ -136,7 +136,7 @@ SeparableFit::Result SeparableFit::fit(const std::vector<double>& values) const 
       const double expected = values[i] / (1 + wrong[i]), size = std::abs(wrong[i]);
       weights[i] = (size > kBend * scale ? kBend * scale / size : 1) / (expected * expected);
     }
-    if (std::abs(line.alpha - before) < 1e-5 * -line.alpha) break;
+    if (std::abs(line.alpha - before) < 1e-4 * -line.alpha) break;
     before = line.alpha;
   }
   return {{line.l_min, line.alpha, std::log(line.scale) - line.alpha * log_lowest_}, scale};
