@@ -58,8 +58,10 @@ void add_export_pipeline(CLI::App& parent);
 void add_flops(CLI::App& app);
 void add_bench_train(CLI::App& bench);
 void add_bench_loader(CLI::App& bench);
-void add_study_report(CLI::App& study);
 void add_demo(CLI::App& app);
 void add_study_run(CLI::App& study);
+void add_study_fit(CLI::App& study);
+void add_study_advise(CLI::App& study);
+void add_study_report(CLI::App& study);
 
 }  // namespace tessera::cli

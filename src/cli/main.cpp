@@ -34,6 +34,8 @@ void add_commands(CLI::App& app) {
   auto* study = app.add_subcommand("study", "map the trade-off between compression and generation");
   study->require_subcommand(1);
   add_study_run(*study);
+  add_study_fit(*study);
+  add_study_advise(*study);
   add_study_report(*study);
   auto* bench = app.add_subcommand("bench", "measure training steps, data loading and the engine");
   bench->require_subcommand(1);

@@ -1,0 +1,48 @@
+#include <iostream>
+
+#include "base/files.h"
+#include "cli/command.h"
+#include "cli/study_text.h"
+#include "study/fit_study.h"
+
+namespace tessera::cli {
+namespace {
+
+std::string text(const nlohmann::json& json) { return json.get<std::string>(); }
+
+void print(const nlohmann::json& fits) {
+  std::cout << "L(C) = L_min + C^alpha * e^lambda with C the generator's FLOPs; 95% intervals\n";
+  for (const auto& fit : fits["fits"])
+    std::cout << text(fit["metric"]) << ", " << text(fit["design"]) << ": L_min "
+              << interval_text(fit["l_min"]) << ", alpha " << interval_text(fit["alpha"])
+              << ", lambda " << interval_text(fit["lambda"]) << ", scatter "
+              << number_text(fit["scatter"]) << "\n";
+  for (const auto& fit : fits["not_fitted"])
+    std::cout << text(fit["metric"]) << ", " << text(fit["design"]) << ": not fitted, "
+              << text(fit["why"]) << "\n";
+  for (const auto& ratio : fits["ratios"])
+    std::cout << text(ratio["metric"]) << " " << number_text(ratio["quality"]) << ": "
+              << text(ratio["reference"]) << " takes " << interval_text(ratio["ratio"])
+              << " times the compute of " << text(ratio["design"]) << "\n";
+  for (const auto& crossing : fits["crossovers"])
+    std::cout << text(crossing["metric"]) << ": " << text(crossing["design"]) << " beats "
+              << text(crossing["reference"]) << " above " << interval_text(crossing["flops"])
+              << " FLOPs\n";
+}
+
+}  // namespace
+
+void add_study_fit(CLI::App& study) {
+  auto options = std::make_shared<FitOptions>();
+  auto* command = add_command(study, "fit", "fit quality over compute and compare designs",
+                              "tessera study fit runs/study");
+  command->add_option("study", options->study, "folder of a study")->required();
+  add_bootstrap_options(command, *options, options->samples);
+  command->callback([options] {
+    const auto result = fit_study(*options);
+    write_results(options->json, result);
+    if (!options->quiet && options->json != "-") print(result);
+  });
+}
+
+}  // namespace tessera::cli

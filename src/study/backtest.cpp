@@ -1,0 +1,88 @@
+#include "study/backtest.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "study/design_fits.h"
+
+namespace tessera {
+namespace {
+
+// A design's rows without those of its largest compute, and the best of these.
+struct Split {
+  std::vector<StudyRow> kept, targets;
+};
+
+Split split(const std::vector<StudyRow>& rows, const std::string& metric) {
+  const auto points = best_for_compute(rows, metric);
+  double largest = 0;
+  for (const auto& point : points) largest = std::max(largest, point.flops);
+  Split result;
+  for (const auto& row : rows) {
+    if (row.total_flops() < 0.99 * largest) {
+      result.kept.push_back(row);
+      continue;
+    }
+    const bool is_best = std::any_of(points.begin(), points.end(), [&](const LawPoint& point) {
+      return point.seed == row.seed && point.flops == row.total_flops() &&
+             point.value == row.metric(metric);
+    });
+    if (is_best) result.targets.push_back(row);
+  }
+  return result;
+}
+
+nlohmann::json prediction(const DesignCurve& curve, const StudyRow& row,
+                          const std::string& metric) {
+  const double flops = row.total_flops(), measured = row.metric(metric);
+  const auto predicted = curve.run_at(flops);
+  return {{"design", row.design},
+          {"metric", metric},
+          {"run", row.run},
+          {"point", row.point},
+          {"seed", row.seed},
+          {"flops", flops},
+          {"times_beyond", flops / curve.highest_flops},
+          {"measured", measured},
+          {"predicted", to_json(predicted)},
+          {"inside", predicted.low <= measured && measured <= predicted.high}};
+}
+
+nlohmann::json summary_of(const nlohmann::json& predictions, const std::string& metric) {
+  std::vector<double> errors;
+  int inside = 0;
+  for (const auto& each : predictions) {
+    if (each["metric"] != metric) continue;
+    const double predicted = each["predicted"]["value"], measured = each["measured"];
+    errors.push_back(std::abs(predicted / measured - 1));
+    inside += each["inside"].get<bool>();
+  }
+  nlohmann::json json = {{"predictions", errors.size()}, {"inside", inside}};
+  if (errors.empty()) return json;
+  std::sort(errors.begin(), errors.end());
+  json["share"] = inside / static_cast<double>(errors.size());
+  json["median_error"] = (errors[errors.size() / 2] + errors[(errors.size() - 1) / 2]) / 2;
+  return json;
+}
+
+}  // namespace
+
+nlohmann::json back_test(const std::vector<StudyRow>& rows, const std::vector<std::string>& metrics,
+                         const BootstrapOptions& options) {
+  auto predictions = nlohmann::json::array(), left_out = predictions;
+  nlohmann::json summary;
+  for (const auto& metric : metrics) {
+    for (const auto& [design, of_design] : rows_by_design(rows)) {
+      const auto [kept, targets] = split(of_design, metric);
+      const auto fit = fit_design(design, kept, metric, options);
+      if (!fit.curve)
+        left_out.push_back({{"design", design}, {"metric", metric}, {"why", fit.why_not}});
+      else
+        for (const auto& row : targets) predictions.push_back(prediction(*fit.curve, row, metric));
+    }
+    summary[metric] = summary_of(predictions, metric);
+  }
+  return {{"predictions", predictions}, {"left_out", left_out}, {"summary", summary}};
+}
+
+}  // namespace tessera
