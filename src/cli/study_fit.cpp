@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "cli/command.h"
 #include "cli/study_text.h"
+#include "study/finding.h"
 #include "study/fit_study.h"
 
 namespace tessera::cli {
@@ -30,18 +31,34 @@ void print(const nlohmann::json& fits) {
               << " FLOPs\n";
 }
 
+void print_findings(const nlohmann::json& findings) {
+  for (const auto& finding : findings) {
+    std::cout << text(finding["verdict"]) << ": " << text(finding["statement"]) << "\n";
+    for (const auto& number : finding["numbers"])
+      std::cout << "  " << text(number["label"]) << " " << interval_text(number) << "\n";
+    if (const auto why = text(finding["why"]); !why.empty()) std::cout << "  " << why << "\n";
+  }
+}
+
 }  // namespace
 
 void add_study_fit(CLI::App& study) {
   auto options = std::make_shared<FitOptions>();
-  auto* command = add_command(study, "fit", "fit quality over compute and compare designs",
-                              "tessera study fit runs/study");
+  auto* command =
+      add_command(study, "fit", "fit quality over compute, compare designs, decide the findings",
+                  "tessera study fit runs/study");
   command->add_option("study", options->study, "folder of a study")->required();
   add_bootstrap_options(command, *options, options->samples);
   command->callback([options] {
-    const auto result = fit_study(*options);
+    auto result = fit_study(*options);
+    const auto findings = decide_findings(options->study);
+    write_json(fs::path(options->study) / "findings.json", findings);
+    if (!options->quiet && options->json != "-") {
+      print(result);
+      print_findings(findings);
+    }
+    result["findings"] = findings;
     write_results(options->json, result);
-    if (!options->quiet && options->json != "-") print(result);
   });
 }
 
