@@ -22,6 +22,7 @@ find_package(CLI11 REQUIRED)
 pkg_check_modules(EXIF REQUIRED IMPORTED_TARGET libexif)
 pkg_check_modules(GLYPHS REQUIRED IMPORTED_TARGET harfbuzz freetype2)
 pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
+find_package(SQLite3 REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)  # oneDNN's; the engine tells it to use one thread
 # Debian's CMake package of oneDNN asks for OpenCL's headers, which only its GPU engine needs.
 find_library(DNNL_LIBRARY dnnl REQUIRED)

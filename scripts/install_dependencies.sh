@@ -10,7 +10,7 @@ packages=(
   libtorch-dev libopenblas0-pthread
   # libraries
   libcli11-dev libtoml11-dev nlohmann-json3-dev libarchive-dev libhwy-dev libdnnl-dev
-  libjpeg-dev libpng-dev libexif-dev libssl-dev zlib1g-dev libfreetype-dev libharfbuzz-dev
+  libjpeg-dev libpng-dev libexif-dev libssl-dev zlib1g-dev libfreetype-dev libharfbuzz-dev libsqlite3-dev
   # to test and to check
   libgtest-dev libgmock-dev clang-format
   # the reference that imported checkpoints are compared with (a test that reads with it skips without it)

@@ -39,7 +39,8 @@ concept Settings = requires(T value) {
 template <typename T>
 concept SettingsList = requires {
   typename T::value_type;
-} && !std::is_same_v<T, nlohmann::json> && Settings<typename T::value_type>;
+}
+&&!std::is_same_v<T, nlohmann::json> && Settings<typename T::value_type>;
 
 template <Choice T>
 std::string choice_name(T value) {

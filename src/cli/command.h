@@ -30,7 +30,8 @@ SampleBackend sample_backend(const SampleOptions& options, const SampleBackend& 
 /// --device, for what runs LibTorch models.
 void add_device_option(CLI::App* command, RunOptions& options);
 
-// One function per command file; `train` and `evaluate` are the parents of their subcommands.
+// One function per command file; `train`, `evaluate` and others are the parents of their
+// subcommands.
 void add_data(CLI::App& app);
 void add_train_tokenizer(CLI::App& train);
 void add_train_generator(CLI::App& train);
@@ -58,6 +59,7 @@ void add_flops(CLI::App& app);
 void add_bench_train(CLI::App& bench);
 void add_bench_loader(CLI::App& bench);
 void add_demo(CLI::App& app);
+void add_study_run(CLI::App& study);
 void add_study_fit(CLI::App& study);
 void add_study_advise(CLI::App& study);
 

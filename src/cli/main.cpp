@@ -33,6 +33,7 @@ void add_commands(CLI::App& app) {
   add_flops(app);
   auto* study = app.add_subcommand("study", "map the trade-off between compression and generation");
   study->require_subcommand(1);
+  add_study_run(*study);
   add_study_fit(*study);
   add_study_advise(*study);
   auto* bench = app.add_subcommand("bench", "measure training steps, data loading and the engine");

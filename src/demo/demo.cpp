@@ -8,8 +8,7 @@
 #include "base/version.h"
 #include "demo/arm.h"
 #include "demo/report.h"
-#include "demo/stages.h"
-#include "features/train_features.h"
+#include "experiment/feature_networks.h"
 
 namespace tessera {
 namespace {
@@ -27,6 +26,8 @@ const std::vector<std::string> kQuickOverrides = {
     "tokenizer_training.warmup_steps=5", "regularizer.anneal_steps=10",
     "generator_training.steps=60",       "generator_training.valid_images=200",
     "generator_training.warmup_steps=5"};
+
+constexpr int kQuickFeatureSteps = 100;
 
 ArmSpec parse_arm(const std::string& text) {
   const auto colon = text.find(':');
@@ -63,8 +64,12 @@ class Demo {
   explicit Demo(const DemoOptions& options)
       : options_(options),
         out_(options.out),
-        features_(options.features.empty() ? out_ / "features" : fs::path(options.features)),
-        recipe_(options.recipe.empty() ? default_recipe() : options.recipe) {
+        recipe_(options.recipe.empty() ? default_recipe() : options.recipe),
+        features_{
+            .folder = options.features.empty() ? out_ / "features" : fs::path(options.features),
+            .recipe = recipe_,
+            .data = options.data,
+            .steps = options.quick ? kQuickFeatureSteps : 0} {
     for (const auto& text : options.arms.empty() ? kDefaultArms : options.arms)
       arms_.push_back(parse_arm(text));
   }
@@ -74,7 +79,7 @@ class Demo {
     in_processes({{"loss features", [&] { feature_network("loss"); }},
                   {"metric features", [&] { feature_network("metric"); }}});
     std::vector<Job> jobs;
-    for (const auto& arm : arms_) jobs.push_back({arm.name, [&] { run_arm(arm_options(arm)); }});
+    for (const auto& spec : arms_) jobs.push_back({spec.name, [&] { arm(spec); }});
     in_processes(jobs);
     return write_results();
   }
@@ -102,48 +107,34 @@ class Demo {
     run_in_processes(jobs, workers);
   }
 
-  template <typename Options>
-  Options with_run_options() const {
-    Options result;
-    static_cast<RunOptions&>(result) = options_;
-    result.json.clear();
+  RunOptions run_options() const {
+    auto result = stage_options<RunOptions>(options_);
     result.threads = share_;
     return result;
   }
 
-  // The network of the loss is not the network of the metric, and neither depends on the seed of
-  // the models.
   nlohmann::json feature_network(const std::string& name) const {
-    return Stages(features_ / "stages").run(name, [&] {
-      const bool loss = name == "loss";
-      auto train = with_run_options<TrainFeaturesOptions>();
-      train.recipe = recipe_;
-      train.data = options_.data;
-      train.out = (features_ / name).string();
-      train.width = loss ? 32 : 48;
-      train.seed = loss ? 1001 : 2002;
-      if (options_.quick) train.steps = 100;
-      train.resume = true;
-      return train_features(train);
-    });
+    return features_.train(name, run_options());
   }
 
-  ArmOptions arm_options(const ArmSpec& spec) const {
-    auto arm = with_run_options<ArmOptions>();
-    arm.name = spec.name;
+  ExperimentOptions arm_options(const ArmSpec& spec) const {
+    auto arm = stage_options<ExperimentOptions>(run_options());
     arm.recipe = recipe_;
     if (options_.quick) arm.overrides = kQuickOverrides;
     arm.overrides.insert(arm.overrides.end(), spec.overrides.begin(), spec.overrides.end());
     arm.data = options_.data;
     if (!options_.search) arm.held_out = options_.held_out;
-    arm.loss_features = (features_ / "loss").string();
-    arm.metric_features = (features_ / "metric").string();
-    arm.folder = out_ / spec.name;
+    arm.loss_features = features_.path("loss");
+    arm.metric_features = features_.path("metric");
     arm.samples = options_.quick ? 200 : options_.samples;
     arm.guidance = options_.quick ? std::vector<double>{1.5} : options_.guidance;
     if (options_.quick)
       arm.encoded_images = 4000, arm.held_out_images = 1000, arm.search_samples = 100;
     return arm;
+  }
+
+  nlohmann::json arm(const ArmSpec& spec) const {
+    return run_arm(arm_options(spec), out_ / spec.name);
   }
 
   // Every stage is done: this reads what the processes left.
@@ -152,9 +143,9 @@ class Demo {
     for (const char* name : {"loss", "metric"}) about["features"][name] = feature_network(name);
     std::vector<ReportArm> reports;
     nlohmann::json results = nlohmann::json::object();
-    for (const auto& arm : arms_) {
-      results[arm.name] = run_arm(arm_options(arm));
-      reports.push_back({arm.name, out_ / arm.name, results[arm.name]});
+    for (const auto& spec : arms_) {
+      results[spec.name] = arm(spec);
+      reports.push_back({spec.name, out_ / spec.name, results[spec.name]});
     }
     about["settings"] = settings();
     about["settings"].erase("recipe");
@@ -167,8 +158,9 @@ class Demo {
   }
 
   const DemoOptions& options_;
-  fs::path out_, features_;
+  fs::path out_;
   std::string recipe_;
+  FeatureNetworks features_;
   std::vector<ArmSpec> arms_;
   int share_ = 1;  // threads of each process
 };

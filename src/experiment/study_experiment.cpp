@@ -1,0 +1,189 @@
+#include "experiment/study_experiment.h"
+
+#include <cmath>
+
+#include "base/version.h"
+#include "experiment/feature_networks.h"
+#include "experiment/generator_experiment.h"
+#include "experiment/tokenizer_experiment.h"
+#include "generator/flops.h"
+#include "tokenizer/flops.h"
+
+namespace tessera {
+namespace {
+
+class StudyExperiment {
+ public:
+  StudyExperiment(const SweepFile& file, const StudyFolder& folder, const PlannedRun& run,
+                  const RunOptions& options)
+      : file_(file), folder_(folder), run_(run), here_(folder.models(run.id)) {
+    static_cast<RunOptions&>(options_) = stage_options<RunOptions>(options);
+    options_.seed = run.seed;
+    options_.recipe = file.recipe;
+    options_.overrides = run.set;
+    options_.data = file.data;
+    options_.held_out = file.held_out;
+    const auto networks = networks_folder();
+    options_.loss_features = (networks / "loss").string();
+    options_.metric_features = (networks / "metric").string();
+    options_.samples = file.samples;
+    options_.search_samples = file.search_samples;
+    options_.held_out_images = file.measured_images;
+    options_.guidance = file.guidance;
+  }
+
+  nlohmann::json run() {
+    nlohmann::json result;
+    if (run_.kind == RunKind::features) result = features();
+    if (run_.kind == RunKind::tokenizer) result = tokenizer();
+    if (run_.kind == RunKind::generator) result = generator();
+    result["run"] = to_json(run_);
+    result.update(made_by(run_.seed));
+    return result;
+  }
+
+ private:
+  fs::path networks_folder() const {
+    if (!file_.features.empty()) return file_.features;
+    return folder_.models(run_.kind == RunKind::features ? run_.id : run_.needs.front());
+  }
+
+  nlohmann::json features() const {
+    const FeatureNetworks networks{.folder = here_, .recipe = file_.recipe, .data = file_.data};
+    nlohmann::json result;
+    for (const char* name : {"loss", "metric"}) result[name] = networks.train(name, options_);
+    return result;
+  }
+
+  nlohmann::json tokenizer() const {
+    const TokenizerExperiment experiment(options_, here_);
+    nlohmann::json result = {{"tokenizer", experiment.train()}};
+    experiment.encode();
+    result["reconstruction"] = experiment.measure();
+    remove_training(here_ / "tokenizer");
+    return result;
+  }
+
+  nlohmann::json generator() {
+    auto points = nlohmann::json::array();
+    std::string trunk;
+    for (std::size_t point = 0; point < run_.points.size(); ++point) {
+      trunk = extend(trunk, point);
+      points.push_back(finish(trunk, point));
+    }
+    for (std::size_t point = 0; point < run_.points.size(); ++point)
+      fs::remove_all(here_ / trunk_name(point));
+    return {{"points", points}};
+  }
+
+  // What the checkpoints of a finished model took.
+  static void remove_training(const fs::path& model) { fs::remove_all(model / "training"); }
+
+  static std::string trunk_name(std::size_t point) { return "trunk-" + std::to_string(point); }
+
+  ExperimentOptions with_steps(int steps, double decay_fraction) const {
+    auto options = options_;
+    options.overrides.push_back("generator_training.steps=" + std::to_string(steps));
+    options.overrides.push_back("generator_training.schedule=constant");
+    options.overrides.push_back("generator_training.decay_fraction=" +
+                                nlohmann::json(decay_fraction).dump());
+    return options;
+  }
+  GeneratorFolders folders(std::size_t point, const std::string& generator,
+                           const std::string& prefix) const {
+    const auto number = std::to_string(point);
+    return {.tokenizer = folder_.models(run_.needs.back()),
+            .folder = here_,
+            .generator = generator,
+            .samples = "samples-" + number + ".png",
+            .prefix = prefix + number + "-"};
+  }
+
+  // The steps of a finished model before its rate falls.
+  int constant_steps(std::size_t point) const {
+    return std::max(1,
+                    static_cast<int>(std::lround(run_.points[point] * (1 - file_.decay_fraction))));
+  }
+
+  // The run at a constant rate, up to where the point's rate begins to fall.
+  std::string extend(const std::string& trunk, std::size_t point) const {
+    const auto options = with_steps(constant_steps(point), 0);
+    GeneratorExperiment(options, folders(point, trunk_name(point), "trunk-")).train(trunk);
+    return (here_ / trunk_name(point)).string();
+  }
+
+  nlohmann::json finish(const std::string& trunk, std::size_t point) const {
+    const int steps = run_.points[point];
+    const auto options =
+        with_steps(steps, static_cast<double>(steps - constant_steps(point)) / steps);
+    const auto where = folders(point, "generator-" + std::to_string(point), "point-");
+    const GeneratorExperiment experiment(options, where);
+    nlohmann::json result = {{"generator", experiment.train(trunk)},
+                             {"likelihood", experiment.likelihood()},
+                             {"generation", experiment.generation()},
+                             {"samples", where.samples}};
+    remove_training(here_ / where.generator);
+    return result;
+  }
+
+  const SweepFile& file_;
+  const StudyFolder& folder_;
+  const PlannedRun& run_;
+  fs::path here_;
+  ExperimentOptions options_;
+};
+
+GeneratorShape shape_of(const Recipe& recipe) {
+  constexpr int kClasses = 10;  // how many hardly matters to a count
+  return {.vocabulary = recipe.tokenizer.codebook_size,
+          .classes = kClasses,
+          .grid_rows = recipe.grid(),
+          .grid_columns = recipe.grid()};
+}
+
+RunCost tokenizer_cost(const Recipe& recipe, double images) {
+  const double passes = recipe.data.flip ? 2 : 1;
+  return {.flops = tokenizer_training_flops(recipe, tokenizer_steps(recipe)) +
+                   tokenizer_flops(recipe).encoder * images * passes,
+          .bytes = static_cast<std::size_t>(
+              4 * static_cast<double>(tokenizer_parameters(recipe.tokenizer)) +
+              2 * recipe.tokens_per_image() * images * passes)};
+}
+
+RunCost generator_cost(const SweepFile& file, const PlannedRun& run) {
+  const auto shape = shape_of(run.recipe);
+  const double step = 3 * forward_flops(run.recipe.generator, shape).total() *
+                      run.recipe.generator_training.batch_size;
+  const double drawn =
+      file.samples + file.search_samples * static_cast<double>(file.guidance.size());
+  const double image =
+      2 * cached_flops(run.recipe.generator, shape).total() + tokenizer_flops(run.recipe).decoder;
+  RunCost cost;
+  double before = 0;
+  for (const int steps : run.points) {
+    const double constant = steps * (1 - file.decay_fraction);
+    cost.flops += step * (constant - before + steps * file.decay_fraction) + drawn * image;
+    before = constant;
+  }
+  cost.bytes =
+      static_cast<std::size_t>(4 * static_cast<double>(run.points.size()) *
+                               static_cast<double>(count_parameters(run.recipe.generator, shape)));
+  return cost;
+}
+
+}  // namespace
+
+nlohmann::json run_study_experiment(const SweepFile& file, const StudyFolder& folder,
+                                    const PlannedRun& run, const RunOptions& options) {
+  return StudyExperiment(file, folder, run, options).run();
+}
+
+RunCost cost_of(const SweepFile& file, const PlannedRun& run, double images) {
+  if (run.recipe.data.train_images > 0)
+    images = std::min(images, static_cast<double>(run.recipe.data.train_images));
+  if (run.kind == RunKind::tokenizer) return tokenizer_cost(run.recipe, images);
+  if (run.kind == RunKind::generator) return generator_cost(file, run);
+  return {};
+}
+
+}  // namespace tessera

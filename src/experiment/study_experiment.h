@@ -1,0 +1,24 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "base/run_options.h"
+#include "study/study_folder.h"
+
+namespace tessera {
+
+/// Does one run of a study in models/ID and returns what results/ID.json holds:
+///   features   {"loss", "metric"}: what train_features returns
+///   tokenizer  {"tokenizer", "reconstruction"}: TokenizerExperiment
+///   generator  {"points": [{"generator", "likelihood", "generation", "samples"}]}: a
+///              GeneratorExperiment for each compute point; each is a finished model, branched off
+///              one run at a constant rate
+/// and in all of them "run" (the plan's) and made_by(). `options` holds threads, device and quiet.
+nlohmann::json run_study_experiment(const SweepFile& file, const StudyFolder& folder,
+                                    const PlannedRun& run, const RunOptions& options);
+
+/// What a run takes: training, encoding and measuring, without the feature networks, whose shape no
+/// recipe knows. `images` are those of the training set.
+RunCost cost_of(const SweepFile& file, const PlannedRun& run, double images);
+
+}  // namespace tessera

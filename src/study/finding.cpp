@@ -1,0 +1,281 @@
+#include "study/finding.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <optional>
+
+#include "base/error.h"
+#include "base/settings.h"
+
+namespace tessera {
+namespace {
+
+constexpr const char* kReproduced = "reproduced";
+constexpr const char* kNot = "not reproduced";
+constexpr const char* kOpen = "not decidable at this scale";
+
+// The 97.5% point of Student's t (Abramowitz and Stegun 1964, table 26.10), exact to three digits;
+// beyond 30 degrees of freedom by their 26.7.5.
+double student_t(int freedom) {
+  static constexpr double kPoints[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306,
+                                       2.262,  2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
+                                       2.110,  2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064,
+                                       2.060,  2.056, 2.052, 2.048, 2.045, 2.042};
+  if (freedom <= 30) return kPoints[freedom - 1];
+  const double x = 1.959964;
+  return x + (x * x * x + x) / (4.0 * freedom);
+}
+
+// What two rows must share to be compared.
+using Place = std::pair<std::string, int>;  // generator, steps
+
+int steps_of(const StudyRow& row) { return row.settings.value("generator_training.steps", 0); }
+Place place_of(const StudyRow& row) { return {row.generator, steps_of(row)}; }
+
+bool matches(const RowFilter& filter, const StudyRow& row) {
+  return (filter.generator.empty() || filter.generator == row.generator) &&
+         (filter.steps == 0 || filter.steps == steps_of(row));
+}
+
+// The number that a row is compared by.
+using Value = std::function<double(const StudyRow& row)>;
+
+class Rows {
+ public:
+  Rows(const FindingRule& rule, const std::vector<StudyRow>& rows) : rule_(rule) {
+    for (const auto& row : rows)
+      if (rule.sweep.empty() ||
+          std::find(row.sweeps.begin(), row.sweeps.end(), rule.sweep) != row.sweeps.end())
+        by_seed_[row.seed][row.design].push_back(&row);
+  }
+
+  // One difference a seed, the mean over its pairs; seeds without any are left out.
+  std::vector<double> differences(const RowFilter& filter, const Value& value) const {
+    std::vector<double> result;
+    for (const auto& [seed, designs] : by_seed_) {
+      const auto design = designs.find(rule_.design);
+      if (design == designs.end()) continue;
+      double sum = 0;
+      int pairs = 0;
+      for (const auto* row : design->second) {
+        if (!matches(filter, *row)) continue;
+        if (const auto other = reference(designs, *row, value)) {
+          sum += value(*row) - *other;
+          ++pairs;
+        }
+      }
+      if (pairs > 0 && std::isfinite(sum)) result.push_back(sum / pairs);
+    }
+    return result;
+  }
+
+ private:
+  using Designs = std::map<std::string, std::vector<const StudyRow*>>;
+
+  static const StudyRow* at(const Designs& designs, const std::string& name, const Place& place) {
+    const auto found = designs.find(name);
+    if (found == designs.end()) return nullptr;
+    for (const auto* row : found->second)
+      if (place_of(*row) == place) return row;
+    return nullptr;
+  }
+
+  // The reference's value where `row` is, or that of several, interpolated to where `at_equal` is
+  // the row's own; nothing where the row lies outside them.
+  std::optional<double> reference(const Designs& designs, const StudyRow& row,
+                                  const Value& value) const {
+    std::vector<std::pair<double, double>> points;  // at_equal, value
+    for (const auto& name : rule_.reference)
+      if (const auto* other = at(designs, name, place_of(row)))
+        points.emplace_back(rule_.at_equal.empty() ? 0 : other->metric(rule_.at_equal),
+                            value(*other));
+    if (rule_.at_equal.empty())
+      return points.empty() ? std::nullopt : std::optional(points.front().second);
+    std::sort(points.begin(), points.end());
+    const double where = row.metric(rule_.at_equal);
+    for (std::size_t i = 0; i + 1 < points.size(); ++i) {
+      const auto& [left, a] = points[i];
+      const auto& [right, b] = points[i + 1];
+      if (where >= left && where <= right && right > left)
+        return a + (b - a) * (where - left) / (right - left);
+    }
+    return std::nullopt;
+  }
+
+  const FindingRule& rule_;
+  std::map<std::uint64_t, Designs> by_seed_;
+};
+
+const char* verdict_of(const FindingRule& rule, const MeanInterval& found) {
+  const bool lower = rule.expect == Expected::lower;
+  const double limit = lower ? -rule.margin : rule.margin;
+  if (lower ? found.high < limit : found.low > limit) return kReproduced;
+  if (lower ? found.low > limit : found.high < limit) return kNot;
+  return kOpen;
+}
+
+std::string rule_text(const FindingRule& rule) {
+  std::string text = rule.metric + " of " + rule.design + " minus that of ";
+  for (std::size_t i = 0; i < rule.reference.size(); ++i)
+    text += (i ? ", " : "") + rule.reference[i];
+  if (!rule.at_equal.empty()) text += " at equal " + rule.at_equal;
+  if (rule.kind == FindingKind::positions) text += ", at each position of an image";
+  if (rule.kind == FindingKind::ratio)
+    return "compute that " + rule.reference.front() + " takes over what " + rule.design +
+           " takes for the same " + rule.metric + ", from the fits: the 95% interval lies above 1";
+  const auto rows = [](const RowFilter& filter) {
+    auto words = filter.generator;
+    if (filter.steps > 0)
+      words += (words.empty() ? "" : ", ") + std::to_string(filter.steps) + " steps";
+    return words.empty() ? std::string("all rows") : words;
+  };
+  if (rule.kind == FindingKind::interaction)
+    text += ": in " + rows(rule.where) + " less the same in " + rows(rule.against);
+  else if (!rule.where.generator.empty() || rule.where.steps > 0)
+    text += ", " + rows(rule.where);
+  text += ", averaged over pairs in each seed; the 95% interval over seeds lies ";
+  text += rule.expect == Expected::lower ? "below " : "above ";
+  return text + nlohmann::json(rule.expect == Expected::lower ? -rule.margin : rule.margin).dump();
+}
+
+nlohmann::json number(const std::string& label, const MeanInterval& found) {
+  return {{"label", label},
+          {"value", found.value},
+          {"low", found.low},
+          {"high", found.high},
+          {"pairs", found.pairs}};
+}
+
+nlohmann::json entry(const FindingRule& rule, const char* verdict, const std::string& why,
+                     nlohmann::json numbers = nlohmann::json::array()) {
+  return {{"name", rule.name},
+          {"statement", rule.statement},
+          {"rule", rule_text(rule)},
+          {"verdict", verdict},
+          {"why", why},
+          {"numbers", std::move(numbers)}};
+}
+
+std::string short_of_seeds(std::size_t found) {
+  return std::to_string(found) + " seeds have rows to compare, and an interval needs two";
+}
+
+nlohmann::json decide_difference(const FindingRule& rule, const Rows& rows) {
+  const auto values =
+      rows.differences(rule.where, [&](const auto& row) { return row.metric(rule.metric); });
+  if (values.size() < 2) return entry(rule, kOpen, short_of_seeds(values.size()));
+  const auto found = mean_interval(values);
+  return entry(rule, verdict_of(rule, found), "", {number("difference", found)});
+}
+
+nlohmann::json decide_interaction(const FindingRule& rule, const Rows& rows) {
+  const auto value = [&](const StudyRow& row) { return row.metric(rule.metric); };
+  auto here = rows.differences(rule.where, value);
+  const auto there = rows.differences(rule.against, value);
+  if (here.size() < 2 || here.size() != there.size())
+    return entry(rule, kOpen, short_of_seeds(std::min(here.size(), there.size())));
+  const auto first = mean_interval(here), second = mean_interval(there);
+  for (std::size_t i = 0; i < here.size(); ++i) here[i] -= there[i];
+  const auto found = mean_interval(here);
+  return entry(rule, verdict_of(rule, found), "",
+               {number("difference of the differences", found), number("where", first),
+                number("against", second)});
+}
+
+// Every position must point the claimed way, and the mean over positions beyond doubt.
+nlohmann::json decide_positions(const FindingRule& rule, const std::vector<StudyRow>& all,
+                                const Rows& rows) {
+  std::size_t positions = 0;
+  for (const auto& row : all) positions = std::max(positions, row.by_position.size());
+  std::vector<double> means;
+  int agree = 0;
+  double weakest = INFINITY;
+  const double sign = rule.expect == Expected::lower ? -1 : 1;
+  for (std::size_t position = 0; position < positions; ++position) {
+    const auto values = rows.differences(rule.where, [&](const StudyRow& row) {
+      return position < row.by_position.size() ? row.by_position[position] : NAN;
+    });
+    if (values.size() < 2) return entry(rule, kOpen, short_of_seeds(values.size()));
+    const double mean = mean_interval(values).value;
+    agree += sign * mean > rule.margin;
+    weakest = std::min(weakest, sign * mean);
+  }
+  if (positions == 0) return entry(rule, kOpen, "no row holds the loss by position");
+  const auto overall = mean_interval(rows.differences(rule.where, [](const StudyRow& row) {
+    double sum = 0;
+    for (const double nats : row.by_position) sum += nats;
+    return sum / static_cast<double>(row.by_position.size());
+  }));
+  const auto beyond = verdict_of(rule, overall);
+  const bool every = agree == static_cast<int>(positions);
+  const char* verdict = every ? beyond : (beyond == kReproduced ? kOpen : beyond);
+  return entry(rule, verdict,
+               std::to_string(agree) + " of " + std::to_string(positions) +
+                   " positions point this way, the weakest by " + nlohmann::json(weakest).dump(),
+               {number("mean over positions", overall)});
+}
+
+nlohmann::json decide_ratio(const FindingRule& rule, const nlohmann::json& fits) {
+  auto numbers = nlohmann::json::array();
+  bool above = true, below = true;
+  for (const auto& ratio : fits.value("ratios", nlohmann::json::array())) {
+    if (ratio.value("metric", "") != rule.metric || ratio.value("design", "") != rule.design ||
+        ratio.value("reference", "") != rule.reference.front())
+      continue;
+    const auto& found = ratio.at("ratio");
+    numbers.push_back({{"label", rule.metric + " " + nlohmann::json(ratio.at("quality")).dump()},
+                       {"value", found.at("value")},
+                       {"low", found.at("low")},
+                       {"high", found.at("high")}});
+    above = above && found.at("low").is_number() && found.at("low").get<double>() > 1;
+    below = below && found.at("high").is_number() && found.at("high").get<double>() < 1;
+  }
+  if (numbers.empty())
+    return entry(rule, kOpen, "the fits hold no quality that both designs reach");
+  return entry(rule, above ? kReproduced : (below ? kNot : kOpen), "", numbers);
+}
+
+}  // namespace
+
+MeanInterval mean_interval(const std::vector<double>& values) {
+  const auto count = static_cast<int>(values.size());
+  if (count < 2)
+    throw Error("an interval needs at least two values, found " + std::to_string(count));
+  double mean = 0, squares = 0;
+  for (const double value : values) mean += value / count;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  const double half = student_t(count - 1) * std::sqrt(squares / (count - 1) / count);
+  return {mean, mean - half, mean + half, count};
+}
+
+nlohmann::json decide(const FindingRule& rule, const std::vector<StudyRow>& rows,
+                      const nlohmann::json& fits) {
+  const Rows compared(rule, rows);
+  switch (rule.kind) {
+    case FindingKind::positions:
+      return decide_positions(rule, rows, compared);
+    case FindingKind::interaction:
+      return decide_interaction(rule, compared);
+    case FindingKind::ratio:
+      return decide_ratio(rule, fits);
+    case FindingKind::difference:
+      break;
+  }
+  return decide_difference(rule, compared);
+}
+
+nlohmann::json decide_findings(const fs::path& study) {
+  const auto path = study / "study.json";
+  SweepFile file;
+  from_json(file, read_json(path), path.string());
+  const auto rows = read_rows(study);
+  const auto fits_path = study / "fits.json";
+  const auto fits = fs::exists(fits_path) ? read_json(fits_path) : nlohmann::json::object();
+  auto findings = nlohmann::json::array();
+  for (const auto& rule : file.findings) findings.push_back(decide(rule, rows, fits));
+  return findings;
+}
+
+}  // namespace tessera

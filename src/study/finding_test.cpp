@@ -1,0 +1,136 @@
+#include "study/finding.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "base/testing.h"
+
+namespace tessera {
+namespace {
+
+using testing::HasSubstr;
+
+StudyRow row(const std::string& design, std::uint64_t seed, double fd, double psnr = 20,
+             const std::string& generator = "S", int steps = 100) {
+  return {.sweeps = {"headline"},
+          .design = design,
+          .generator = generator,
+          .seed = seed,
+          .settings = {{"generator_training.steps", steps}},
+          .metrics = {{"fd", fd}, {"psnr", psnr}},
+          .by_position = {fd, fd / 2}};
+}
+
+const FindingRule kRule{
+    .name = "n", .statement = "s", .design = "CRT", .reference = {"plain"}, .at_equal = {}};
+
+TEST(MeanIntervals, AreStudents) {
+  // By hand: mean 2, deviation 1, 4.303 / sqrt(3).
+  const auto found = mean_interval({1, 2, 3});
+  EXPECT_DOUBLE_EQ(found.value, 2);
+  EXPECT_NEAR(found.high - found.value, 4.303 / std::sqrt(3.0), 1e-12);
+  EXPECT_THAT(error_of([] { mean_interval({1}); }), HasSubstr("two values"));
+}
+
+TEST(Findings, PairBySeedGeneratorAndSteps) {
+  // Seeds differ far more than designs do: pairing shows the difference of -0.1, +-0.02.
+  std::vector<StudyRow> rows;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const auto base = static_cast<double>(seed);
+    for (const int steps : {100, 200}) {
+      rows.push_back(row("plain", seed, base + 10.0 / steps, 20, "S", steps));
+      rows.push_back(row("CRT", seed, base + 10.0 / steps - 0.1 + 0.01 * base, 20, "S", steps));
+    }
+  }
+  const auto found = decide(kRule, rows, {});
+  EXPECT_EQ(found["verdict"], "reproduced");
+  EXPECT_NEAR(found["numbers"][0]["value"].get<double>(), -0.08, 1e-12);
+  EXPECT_EQ(found["numbers"][0]["pairs"], 3);
+  auto rule = kRule;
+  rule.margin = 0.2;
+  EXPECT_EQ(decide(rule, rows, {})["verdict"], "not reproduced");
+  rule.margin = 0.08;
+  EXPECT_EQ(decide(rule, rows, {})["verdict"], "not decidable at this scale");
+  rule.margin = 0;
+  rule.expect = Expected::higher;
+  EXPECT_EQ(decide(rule, rows, {})["verdict"], "not reproduced");
+  rule.where.steps = 300;
+  EXPECT_THAT(decide(rule, rows, {})["why"].get<std::string>(), HasSubstr("0 seeds"));
+  rule = kRule;
+  rule.sweep = "other";
+  EXPECT_EQ(decide(rule, rows, {})["verdict"], "not decidable at this scale");
+}
+
+TEST(Findings, CompareWithSeveralReferencesAtEqualMetric) {
+  // At 21 dB the line through the plain designs is at 0.4; CRT has 0.3. Outside of them nothing is
+  // compared.
+  std::vector<StudyRow> rows;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    rows.push_back(row("plain", seed, 0.5, 22));
+    rows.push_back(row("plain-256", seed, 0.3, 20));
+    rows.push_back(row("CRT", seed, 0.3 + 1e-3 * static_cast<double>(seed), 21));
+  }
+  auto rule = kRule;
+  rule.reference = {"plain", "plain-256"};
+  rule.at_equal = "psnr";
+  const auto found = decide(rule, rows, {});
+  EXPECT_EQ(found["verdict"], "reproduced");
+  EXPECT_NEAR(found["numbers"][0]["value"].get<double>(), -0.098, 1e-12);
+  for (auto& one : rows)
+    if (one.design == "CRT") one.metrics["psnr"] = 25;
+  EXPECT_EQ(decide(rule, rows, {})["verdict"], "not decidable at this scale");
+}
+
+TEST(Findings, AnInteractionIsADifferenceOfDifferences) {
+  std::vector<StudyRow> rows;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const double noise = 1e-3 * static_cast<double>(seed);
+    rows.push_back(row("plain", seed, 1.0, 20, "S"));
+    rows.push_back(row("CRT", seed, 0.7 + noise, 20, "S"));
+    rows.push_back(row("plain", seed, 0.5, 20, "L"));
+    rows.push_back(row("CRT", seed, 0.6, 20, "L"));
+  }
+  auto rule = kRule;
+  rule.kind = FindingKind::interaction;
+  rule.where.generator = "S";
+  rule.against.generator = "L";
+  const auto found = decide(rule, rows, {});
+  EXPECT_EQ(found["verdict"], "reproduced");
+  EXPECT_NEAR(found["numbers"][0]["value"].get<double>(), -0.398, 1e-12);
+}
+
+TEST(Findings, PositionsMustAllAgree) {
+  std::vector<StudyRow> rows;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    rows.push_back(row("plain", seed, 1.0));
+    rows.push_back(row("CRT", seed, 0.7 + 1e-3 * static_cast<double>(seed)));
+  }
+  auto rule = kRule;
+  rule.kind = FindingKind::positions;
+  EXPECT_EQ(decide(rule, rows, {})["verdict"], "reproduced");
+  for (auto& one : rows)
+    if (one.design == "CRT") one.by_position[1] = 0.6;
+  const auto found = decide(rule, rows, {});
+  EXPECT_EQ(found["verdict"], "not decidable at this scale");
+  EXPECT_THAT(found["why"].get<std::string>(), HasSubstr("1 of 2 positions"));
+}
+
+TEST(Findings, ARatioIsReadFromTheFits) {
+  auto rule = kRule;
+  rule.kind = FindingKind::ratio;
+  const auto with = [](double low) {
+    return nlohmann::json{{"ratios",
+                           {{{"metric", "fd"},
+                             {"design", "CRT"},
+                             {"reference", "plain"},
+                             {"quality", 0.3},
+                             {"ratio", {{"value", 2.0}, {"low", low}, {"high", 3.0}}}}}}};
+  };
+  EXPECT_EQ(decide(rule, {}, with(1.2))["verdict"], "reproduced");
+  EXPECT_EQ(decide(rule, {}, with(0.9))["verdict"], "not decidable at this scale");
+  EXPECT_EQ(decide(rule, {}, nlohmann::json::object())["verdict"], "not decidable at this scale");
+}
+
+}  // namespace
+}  // namespace tessera

@@ -1,0 +1,122 @@
+#include "study/plan.h"
+
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "base/testing.h"
+
+namespace tessera {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class Plans : public testing::Test {
+ protected:
+  void SetUp() override {
+    write_file(folder_ / "recipe.toml", "[data]\nimage_size = 32\n[tokenizer]\nchannels = 32\n");
+  }
+  SweepFile read(const std::string& text) {
+    write_file(folder_ / "sweep.toml",
+               "recipe = \"recipe.toml\"\ndata = [\"images\"]\nfeatures = \"f\"\n" + text);
+    return read_sweep_file(folder_ / "sweep.toml");
+  }
+  Plan plan(const std::string& text) { return make_plan(read(text)); }
+  std::string problem(const std::string& text) {
+    return error_of([&] { plan(text); });
+  }
+  TemporaryFolder folder_;
+};
+
+constexpr const char* kTwoDesigns =
+    "[[sweep]]\nname = \"headline\"\n"
+    "design = [{name = \"plain\", set = [\"regularizer.weight=0\"]}, "
+    "{name = \"CRT\", set = [\"regularizer.weight=0.1\"]}]\n";
+
+TEST_F(Plans, EveryDesignWithEveryGeneratorAndSeed) {
+  const auto found =
+      plan("seeds = [1, 2]\npoints = [10, 20]\n" + std::string(kTwoDesigns) +
+           "generator = [{name = \"S\", set = [\"generator.dim=192\"]}, {name = \"M\"}]\n");
+  ASSERT_EQ(found.runs.size(), 2u * 2 * (1 + 2));
+  EXPECT_EQ(found.runs[0].kind, RunKind::tokenizer);
+  std::set<std::string> done;
+  for (const auto& run : found.runs) {
+    for (const auto& need : run.needs) EXPECT_TRUE(done.contains(need)) << run.id;
+    EXPECT_TRUE(done.insert(run.id).second);
+  }
+  const auto& small = found.runs[1];
+  EXPECT_EQ(small.design, "plain");
+  EXPECT_EQ(small.generator, "S");
+  EXPECT_THAT(small.points, ElementsAre(10, 20));
+  EXPECT_EQ(small.settings["regularizer.weight"], 0);
+  EXPECT_EQ(small.settings["generator.dim"], 192);
+  EXPECT_EQ(small.recipe.generator.dim, 192);
+  EXPECT_EQ(found.runs[2].settings["generator.dim"], 768);  // what others vary is told, too
+}
+
+TEST_F(Plans, WhatTwoSweepsAskForIsThereOnce) {
+  const auto found = plan("seeds = [1]\npoints = [10, 20]\n" + std::string(kTwoDesigns) +
+                          "[[sweep]]\nname = \"longer\"\npoints = [20, 40]\n"
+                          "design = [{name = \"CRT\", set = [\"regularizer.weight=0.1\"]}]\n");
+  ASSERT_EQ(found.runs.size(), 4u);
+  const auto& both = found.runs[3];
+  EXPECT_THAT(both.points, ElementsAre(10, 20, 40));
+  EXPECT_THAT(both.sweeps, ElementsAre(ElementsAre("headline"), ElementsAre("headline", "longer"),
+                                       ElementsAre("longer")));
+}
+
+TEST_F(Plans, AxesCombineAndNameWhatTheyVary) {
+  const auto found = plan("seeds = [1]\n" + std::string(kTwoDesigns) +
+                          "axis = [{key = \"data.train_images\", values = [5000, 0]}, "
+                          "{key = \"generator.layers\", values = [2, 4, 6]}]\n");
+  EXPECT_EQ(found.runs.size(), 2u * 2 * (1 + 3));
+  EXPECT_EQ(found.runs[1].design, "plain, train_images 5000");
+  EXPECT_EQ(found.runs[1].generator, "recipe, layers 2");
+  EXPECT_EQ(found.runs[1].recipe.data.train_images, 5000);
+}
+
+TEST_F(Plans, IdsDependOnWhatARunMakesAndNothingElse) {
+  const auto first = plan("seeds = [1]\n" + std::string(kTwoDesigns));
+  auto file = read("title = \"other\"\nseeds = [1]\n" + std::string(kTwoDesigns));
+  EXPECT_EQ(make_plan(file).runs[0].id, first.runs[0].id);
+  file.data = {"others"};
+  EXPECT_NE(make_plan(file).runs[0].id, first.runs[0].id);
+  file = read("seeds = [2]\n" + std::string(kTwoDesigns));
+  EXPECT_NE(make_plan(file).runs[0].id, first.runs[0].id);
+  file = read("samples = 77\nseeds = [1]\n" + std::string(kTwoDesigns));
+  EXPECT_EQ(make_plan(file).runs[0].id, first.runs[0].id);
+  EXPECT_NE(make_plan(file).runs[1].id, first.runs[1].id);
+}
+
+TEST_F(Plans, FeatureNetworksComeFirstWhereTheFileNamesNone) {
+  auto file = read("seeds = [1]\n" + std::string(kTwoDesigns));
+  file.features.clear();
+  const auto found = make_plan(file);
+  EXPECT_EQ(found.runs[0].kind, RunKind::features);
+  EXPECT_THAT(found.runs[1].needs, ElementsAre(found.runs[0].id));
+}
+
+TEST_F(Plans, MistakesAreNamed) {
+  EXPECT_THAT(problem(""), HasSubstr("sweep is empty"));
+  EXPECT_THAT(problem("sedes = [1]\n"), HasSubstr("seeds"));
+  EXPECT_THAT(problem("points = [20, 10]\n" + std::string(kTwoDesigns)), HasSubstr("that rise"));
+  EXPECT_THAT(problem("[[sweep]]\nname = \"a\"\n"), HasSubstr("design is empty"));
+  EXPECT_THAT(problem("[[sweep]]\nname = \"a\"\ndesign = [{name = \"x\", set = "
+                      "[\"regularizer.wieght=0\"]}]\n"),
+              testing::AllOf(HasSubstr("sweep a, design x"), HasSubstr("weight")));
+  EXPECT_THAT(
+      problem("[[sweep]]\nname = \"a\"\ndesign = [{name = \"x\", set = [\"generator.dim=8\"]}]\n"),
+      HasSubstr("which is a generator's"));
+  EXPECT_THAT(problem("[[sweep]]\nname = \"a\"\ndesign = [{name = \"x\"}, {name = \"x\"}]\n"),
+              HasSubstr("'x' is there twice"));
+  EXPECT_THAT(problem("[[sweep]]\nname = \"a\"\ndesign = [{name = \"x\"}, {name = \"y\"}]\n"),
+              HasSubstr("is the same as x"));
+  EXPECT_THAT(problem(std::string(kTwoDesigns) +
+                      "[[finding]]\nname = \"f\"\nstatement = \"s\"\ndesign = \"CRT\"\n"
+                      "reference = [\"plain\"]\nsweep = \"headlin\"\n"),
+              HasSubstr("nearest: 'headline'"));
+}
+
+}  // namespace
+}  // namespace tessera

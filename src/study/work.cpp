@@ -1,0 +1,176 @@
+#include "study/work.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <map>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/processes.h"
+#include "base/progress.h"
+#include "base/version.h"
+
+namespace tessera {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kLookAgain{5};
+
+std::string host_name() {
+  char name[256] = {};
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+std::string time_now() {
+  const std::time_t now = std::time(nullptr);
+  char text[32] = {};
+  std::tm utc{};
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", ::gmtime_r(&now, &utc));
+  return text;
+}
+
+// Without the name of the run that a process puts before its message.
+std::string message_of(std::exception_ptr failure, const std::string& run) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    const std::string text = error.what(), name = run + ": ";
+    return text.starts_with(name) ? text.substr(name.size()) : text;
+  }
+}
+
+bool was_interrupted(std::exception_ptr failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Interrupted&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+std::string words_for(const PlannedRun& run) {
+  if (run.kind == RunKind::features) return "feature networks";
+  std::string words = run.design;
+  if (run.kind == RunKind::generator) words += " | " + run.generator;
+  return words + " | seed " + std::to_string(run.seed);
+}
+
+class Worker {
+ public:
+  Worker(const Plan& plan, const StudyFolder& folder, const WorkOptions& options)
+      : plan_(plan), folder_(folder), options_(options) {}
+
+  WorkDone run() {
+    write_rows(folder_, plan_);
+    run_in_processes({.next = [&] { return next(); },
+                      .more = [&] { return more(); },
+                      .ended = [&](const auto& name, auto failure) { ended(name, failure); },
+                      .tick = [&] { beat(); }},
+                     options_.workers);
+    return count();
+  }
+
+ private:
+  bool is_open(const PlannedRun& run) const {
+    return !folder_.is_done(run.id) && !folder_.has_failed(run.id) &&
+           !folder_.is_blocked(plan_, run);
+  }
+  bool is_ready(const PlannedRun& run) const {
+    return is_open(run) && std::all_of(run.needs.begin(), run.needs.end(),
+                                       [&](const auto& id) { return folder_.is_done(id); });
+  }
+
+  // Others may be at what is left; then it comes back later to see what became of it.
+  std::optional<Job> next() {
+    if (Clock::now() < look_again_) return std::nullopt;
+    for (const auto& run : plan_.runs) {
+      if (claims_.contains(run.id) || !is_ready(run)) continue;
+      auto claim = Claim::take(folder_.claim(run.id), owner(), options_.expires);
+      if (!claim || !is_ready(run)) continue;  // done by another between the look and the claim
+      claims_.emplace(run.id, std::move(*claim));
+      if (!options_.quiet) say("begins: " + run.id + " (" + words_for(run) + ")");
+      return Job{run.id,
+                 [this, &run] { write_json(folder_.result(run.id), options_.execute(run)); }};
+    }
+    look_again_ = Clock::now() + kLookAgain;
+    return std::nullopt;
+  }
+
+  bool more() const {
+    return std::any_of(plan_.runs.begin(), plan_.runs.end(),
+                       [&](const auto& run) { return is_open(run); });
+  }
+
+  void ended(const std::string& id, std::exception_ptr failure) {
+    const auto& run = plan_.at(id);
+    if (failure && !was_interrupted(failure)) {
+      write_json(folder_.failure(id), {{"run", id},
+                                       {"what", words_for(run)},
+                                       {"error", message_of(failure, id)},
+                                       {"host", host_name()},
+                                       {"time", time_now()},
+                                       {"commit", kCommit}});
+      say("failed: " + id + " (" + words_for(run) + "): " + message_of(failure, id));
+    }
+    claims_.erase(id);
+    look_again_ = {};
+    if (failure) return;
+    write_rows(folder_, plan_);
+    flops_done_ += options_.cost(run).flops;
+    if (!options_.quiet) say("done: " + id + " (" + words_for(run) + "); " + how_far());
+  }
+
+  // What is left, at the rate of this worker so far.
+  std::string how_far() const {
+    double left = 0;
+    for (const auto& run : plan_.runs)
+      if (is_open(run)) left += options_.cost(run).flops;
+    const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+    const auto done = count();
+    auto text = std::to_string(done.done) + " of " + std::to_string(plan_.runs.size()) + " runs";
+    if (done.failed) text += ", " + std::to_string(done.failed) + " failed";
+    if (left > 0)
+      text += ", " + format_duration(left / flops_done_ * seconds) + " left at this rate";
+    return text;
+  }
+
+  void beat() {
+    if (Clock::now() < beat_again_) return;
+    beat_again_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(Claim::kBeat);
+    for (const auto& [id, claim] : claims_)
+      if (!claim.beat())
+        say(id + " was taken by another worker, since this one was not heard of for too long");
+  }
+
+  WorkDone count() const {
+    WorkDone result;
+    for (const auto& run : plan_.runs) {
+      result.done += folder_.is_done(run.id);
+      result.failed += !folder_.is_done(run.id) && folder_.has_failed(run.id);
+      result.blocked += !folder_.is_done(run.id) && folder_.is_blocked(plan_, run);
+    }
+    return result;
+  }
+
+  static std::string owner() { return host_name() + " " + std::to_string(::getpid()); }
+
+  const Plan& plan_;
+  const StudyFolder& folder_;
+  const WorkOptions& options_;
+  std::map<std::string, Claim> claims_;
+  Clock::time_point start_ = Clock::now(), look_again_, beat_again_;
+  double flops_done_ = 0;
+};
+
+}  // namespace
+
+WorkDone work(const Plan& plan, const StudyFolder& folder, const WorkOptions& options) {
+  return Worker(plan, folder, options).run();
+}
+
+}  // namespace tessera

@@ -1,0 +1,142 @@
+#include "study/work.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <map>
+#include <thread>
+
+#include "base/error.h"
+#include "base/processes.h"
+#include "base/testing.h"
+
+namespace tessera {
+namespace {
+
+using testing::HasSubstr;
+
+nlohmann::json result_of(const PlannedRun& run) {
+  nlohmann::json result = {
+      {"tokenizer", {{"parameters", 5}, {"training_flops", 1e9}, {"seconds", 1.0}}},
+      {"reconstruction",
+       {{"tokens_per_image", 4},
+        {"codebook_size", 8},
+        {"psnr", 20.0},
+        {"ssim", 0.5},
+        {"fd", 0.1},
+        {"code_perplexity", 7.0},
+        {"unigram_entropy", 2.0}}}};
+  for (std::size_t point = 0; point < run.points.size(); ++point)
+    result["points"].push_back({{"generator",
+                                 {{"parameters", 6},
+                                  {"train_images", 9},
+                                  {"training_flops", 2e9},
+                                  {"seconds", 2.0},
+                                  {"flops", {{"sampling_per_image_guided", 3e6}}}}},
+                                {"likelihood",
+                                 {{"nats_per_token", 1.0},
+                                  {"predictability", 1.0},
+                                  {"bits_per_image", 6.0},
+                                  {"by_position", {1.0, 1.0}}}},
+                                {"generation",
+                                 {{"fd", 0.2},
+                                  {"fd_reconstructions", 0.1},
+                                  {"precision", 0.5},
+                                  {"recall", 0.5},
+                                  {"cfg", 1.5}}},
+                                {"samples", "samples-" + std::to_string(point) + ".png"}});
+  return result;
+}
+
+class Working : public testing::Test {
+ protected:
+  void SetUp() override {
+    write_file(folder_ / "recipe.toml", "[data]\nimage_size = 32\n");
+    write_file(folder_ / "sweep.toml",
+               "recipe = \"recipe.toml\"\ndata = [\"images\"]\nfeatures = \"f\"\nseeds = [1, 2]\n"
+               "points = [10, 20]\n[[sweep]]\nname = \"a\"\n"
+               "design = [{name = \"plain\", set = [\"regularizer.weight=0\"]}, "
+               "{name = \"CRT\", set = [\"regularizer.weight=0.1\"]}]\n");
+    plan_ = make_plan(read_sweep_file(folder_ / "sweep.toml"));
+  }
+  // Every execution leaves a line.
+  WorkDone run(int workers, const std::function<void(const PlannedRun&)>& also = {}) {
+    return work(plan_, study_,
+                {.workers = workers,
+                 .quiet = true,
+                 .execute =
+                     [&](const PlannedRun& run) {
+                       std::ofstream(folder_ / "executed", std::ios::app) << run.id << std::endl;
+                       if (also) also(run);
+                       return result_of(run);
+                     },
+                 .cost =
+                     [](const PlannedRun&) {
+                       return RunCost{1, 1};
+                     }});
+  }
+  std::map<std::string, int> executed() const {
+    std::map<std::string, int> times;
+    std::ifstream file(folder_ / "executed");
+    for (std::string id; file >> id;) ++times[id];
+    return times;
+  }
+  TemporaryFolder folder_;
+  Plan plan_;
+  StudyFolder study_{folder_ / "study"};
+};
+
+TEST_F(Working, DoesEveryRunOnceAndWritesItsRows) {
+  const auto done = run(2);
+  EXPECT_EQ(done.done, 8);
+  EXPECT_EQ(done.failed, 0);
+  EXPECT_EQ(executed().size(), 8u);
+  const auto rows = read_rows(study_.root());
+  ASSERT_EQ(rows.size(), 2u * 2 * 2);
+  EXPECT_EQ(rows[1].point, 1);
+  EXPECT_EQ(rows[1].settings["generator_training.steps"], 20);
+  EXPECT_EQ(rows[1].total_flops(), 3e9);
+  EXPECT_EQ(rows[1].samples, "models/" + rows[1].run + "/samples-1.png");
+  run(1);  // nothing is left
+  for (const auto& [id, times] : executed()) EXPECT_EQ(times, 1) << id;
+}
+
+TEST_F(Working, AFailureIsRecordedAndOnlyWhatNeedsItIsBlocked) {
+  const auto bad = plan_.runs[0].id;
+  const auto done = run(2, [&](const PlannedRun& one) {
+    if (one.id == bad) throw Error("no such luck");
+  });
+  EXPECT_EQ(done.done, 6);
+  EXPECT_EQ(done.failed, 1);
+  EXPECT_EQ(done.blocked, 1);
+  EXPECT_THAT(read_json(study_.failure(bad))["error"].get<std::string>(),
+              HasSubstr("no such luck"));
+  fs::remove(study_.failure(bad));  // tried again
+  EXPECT_EQ(run(1).done, 8);
+}
+
+TEST_F(Working, SeveralWorkersShareAFolder) {
+  const auto slowly = [](const PlannedRun&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  };
+  std::vector<Job> workers;
+  for (const char* name : {"a", "b", "c"}) workers.push_back({name, [&] { run(2, slowly); }});
+  run_in_processes(workers, 3);
+  EXPECT_EQ(executed().size(), 8u);
+  for (const auto& [id, times] : executed()) EXPECT_EQ(times, 1) << id;
+  EXPECT_TRUE(fs::is_empty(study_.root() / "claims"));
+  EXPECT_EQ(read_rows(study_.root()).size(), 8u);
+}
+
+TEST_F(Working, AResultThatIsDamagedIsNamed) {
+  run(2);
+  const auto path = study_.result(plan_.runs[1].id);
+  auto json = read_json(path);
+  json["points"][0]["generation"].erase("fd");
+  write_json(path, json);
+  EXPECT_THAT(error_of([&] { write_rows(study_, plan_); }),
+              testing::AllOf(HasSubstr(plan_.runs[1].id), HasSubstr("/points/0/generation/fd")));
+}
+
+}  // namespace
+}  // namespace tessera
