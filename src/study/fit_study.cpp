@@ -71,6 +71,7 @@ class StudyFit {
             !are_comparable(design.rows.front(), reference.rows.front(), metric))
           continue;
         add_ratios(*design.curve, *reference.curve, metric);
+        add_ratios(*reference.curve, *design.curve, metric);
         add_crossover(*design.curve, *reference.curve, metric);
       }
     add_pareto(metric);
