@@ -152,13 +152,14 @@ TEST(ReportCharts, AFrontIsShownWhereADesignHasAPartInIt) {
                                      {"fd", {{1e14, 7, "generator-plain-0-1", 0, "plain"}}}}};
   const auto fronts = [&](std::size_t view) {
     std::vector<ChartSeries> stairs;
-    for (const auto& series : report_charts(input, report_views(input)[view])[1].series)
+    const auto charts = report_charts(input, report_views(input)[view]);
+    for (const auto& series : charts[1].series)
       if (series.mark == Mark::steps) stairs.push_back(series);
     return stairs;
   };
   EXPECT_EQ(fronts(0).size(), 1u);
   ASSERT_EQ(fronts(1).size(), 2u);
-  const auto front = fronts(1)[0].points;
+  const std::vector<ChartPoint> front = fronts(1)[0].points;
   EXPECT_LT(front[0].x, front[1].x);
   const auto& row = input.rows[std::stoul(front[1].id.substr(4)) - 1];
   EXPECT_EQ(row.run, "generator-crt-8-1-1");
