@@ -249,6 +249,15 @@ TEST_F(CommandLine, AStudyIsPlannedKilledAndGoesOnUntilEveryRunIsDone) {
   }
   EXPECT_TRUE(exists("study/index.sqlite"));
 
+  succeeds("tessera study fit study --quiet --json fits.json");
+  EXPECT_EQ(json("study/findings.json")[0]["name"], "predictability");
+  EXPECT_EQ(json("study/findings.json")[0]["numbers"][0]["pairs"], 2);
+  EXPECT_EQ(json("fits.json")["findings"], json("study/findings.json"));
+  refuses("tessera study advise study --train-flops 1e12", {"no design could be fitted"});
+  succeeds("tessera study report study");
+  EXPECT_THAT(read_file(folder_ / "study/report.html"), HasSubstr("<title>A try</title>"));
+  refuses("tessera study fit pictures", {"results.json"});
+
   refuses("tessera study run recipe.toml --out other", {"recipe.toml", "data"});
   refuses("tessera study run nowhere.toml --out other", {"nowhere.toml"});
   refuses("tessera study run study.toml --data nothing --out other", {"nothing"});

@@ -186,7 +186,7 @@ TEST(ReportPage, NamesThatAreMarkupStayText) {
 
   const auto dom = opened(folder);
   expect_no_error(dom);
-  EXPECT_THAT(dom, HasSubstr("<title>Study: study</title>"));
+  EXPECT_THAT(dom, HasSubstr("<title>study</title>"));
   const auto page = markup(dom);
   EXPECT_THAT(page, Not(HasSubstr("<img")));
   EXPECT_FALSE(std::regex_search(page, std::regex("<[a-z][^<>]* onerror=\"")));

@@ -108,9 +108,14 @@ class Rows {
   std::map<std::uint64_t, Designs> by_seed_;
 };
 
+// Where the interval must lie beyond; 0 and not -0 when there is no margin.
+double limit_of(const FindingRule& rule) {
+  return rule.expect == Expected::lower ? 0 - rule.margin : rule.margin;
+}
+
 const char* verdict_of(const FindingRule& rule, const MeanInterval& found) {
   const bool lower = rule.expect == Expected::lower;
-  const double limit = lower ? -rule.margin : rule.margin;
+  const double limit = limit_of(rule);
   if (lower ? found.high < limit : found.low > limit) return kReproduced;
   if (lower ? found.low > limit : found.high < limit) return kNot;
   return kOpen;
@@ -137,7 +142,7 @@ std::string rule_text(const FindingRule& rule) {
     text += ", " + rows(rule.where);
   text += ", averaged over pairs in each seed; the 95% interval over seeds lies ";
   text += rule.expect == Expected::lower ? "below " : "above ";
-  return text + nlohmann::json(rule.expect == Expected::lower ? -rule.margin : rule.margin).dump();
+  return text + nlohmann::json(limit_of(rule)).dump();
 }
 
 nlohmann::json number(const std::string& label, const MeanInterval& found) {

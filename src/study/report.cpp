@@ -124,7 +124,7 @@ std::string made(const ReportInput& input, const PageLibrary& library) {
 std::string body(const ReportInput& input, const std::vector<ReportView>& views,
                  const ViewCharts& charts, const PageLibrary& library) {
   const auto title = escape_html(input.title);
-  return "<header><h1>Study: " + title + "</h1>" + introduction(input) +
+  return "<header><h1>" + title + "</h1>" + introduction(input) +
          "<nav><a href='#findings'>Findings</a> <a href='#plots'>Plots</a> <a "
          "href='#pictures'>Pictures</a> <a href='#headline'>Means</a> <a href='#fits'>Fits</a> <a "
          "href='#runs'>Runs</a> <a href='#made'>How it was made</a></nav></header>"
@@ -159,7 +159,7 @@ std::string page(const ReportInput& input, const std::vector<ReportView>& views,
                  const ViewCharts& charts, const PageLibrary& library) {
   return "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'><meta "
          "http-equiv='Content-Security-Policy' content=\"" +
-         policy(library.script) + "\"><title>Study: " + escape_html(input.title) +
+         policy(library.script) + "\"><title>" + escape_html(input.title) +
          "</title><meta name='viewport' content='width=device-width, initial-scale=1'><style>" +
          std::string(report_style()) + "</style></head><body>" +
          body(input, views, charts, library) + "<script type='application/json' id='data'>" +

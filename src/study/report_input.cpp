@@ -111,6 +111,16 @@ std::optional<Value> parsed(const fs::path& path, Value (*parse)(const json&)) {
   }
 }
 
+// The sweep file's own, or the folder's name.
+std::string title_of(const fs::path& study) {
+  if (const auto path = study / "study.json"; fs::exists(path)) {
+    const auto file = read_json(path);
+    const auto title = file.is_object() ? file.value("title", json()) : json();
+    if (title.is_string() && !title.get<std::string>().empty()) return title;
+  }
+  return fs::weakly_canonical(study).filename().string();
+}
+
 std::vector<std::string> failures_of(const fs::path& folder) {
   std::vector<std::string> failures;
   if (!fs::is_directory(folder)) return failures;
@@ -130,7 +140,7 @@ std::vector<std::string> failures_of(const fs::path& folder) {
 
 ReportInput read_report_input(const fs::path& study) {
   ReportInput input{.folder = study, .rows = read_rows(study)};
-  input.title = fs::weakly_canonical(study).filename().string();
+  input.title = title_of(study);
   for (const auto& row : input.rows)
     for (const auto& sweep : row.sweeps)
       if (!std::ranges::count(input.sweeps, sweep)) input.sweeps.push_back(sweep);

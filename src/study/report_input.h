@@ -82,7 +82,7 @@ struct ReportFinding {
 /// What the report is made of.
 struct ReportInput {
   fs::path folder;
-  std::string title;                ///< the folder's name
+  std::string title;                ///< the sweep file's, or the folder's name
   std::vector<std::string> sweeps;  ///< names in the order of first mention
   std::vector<StudyRow> rows;       ///< by design, generator, point, seed
   std::optional<ReportFits> fits;
