@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <memory>
 #include <set>
 
 #include "base/error.h"
@@ -27,14 +28,14 @@ std::string quoted(const std::string& name) {
 class Database {
  public:
   explicit Database(const fs::path& path) : path_(path) {
-    if (sqlite3_open(path.c_str(), &handle_) != SQLITE_OK) refuse();
+    sqlite3* handle = nullptr;
+    const bool opened = sqlite3_open(path.c_str(), &handle) == SQLITE_OK;
+    handle_.reset(handle);  // there is one that tells the error, too
+    if (!opened) refuse();
   }
-  ~Database() { sqlite3_close(handle_); }
-  Database(const Database&) = delete;
-  Database& operator=(const Database&) = delete;
 
   void execute(const std::string& sql) {
-    if (sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) refuse();
+    if (sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) refuse();
   }
 
   /// One row of a table: numbers and texts as JSON has them.
@@ -42,7 +43,8 @@ class Database {
     std::string sql = "INSERT OR REPLACE INTO " + table + " VALUES (";
     for (std::size_t i = 0; i < values.size(); ++i) sql += i ? ", ?" : "?";
     sqlite3_stmt* statement = nullptr;
-    if (sqlite3_prepare_v2(handle_, (sql + ")").c_str(), -1, &statement, nullptr) != SQLITE_OK)
+    if (sqlite3_prepare_v2(handle_.get(), (sql + ")").c_str(), -1, &statement, nullptr) !=
+        SQLITE_OK)
       refuse();
     for (std::size_t i = 0; i < values.size(); ++i)
       bind(statement, static_cast<int>(i) + 1, values[i]);
@@ -64,11 +66,11 @@ class Database {
     }
   }
   [[noreturn]] void refuse() {
-    throw FileError(path_, std::string("cannot be written: ") + sqlite3_errmsg(handle_));
+    throw FileError(path_, std::string("cannot be written: ") + sqlite3_errmsg(handle_.get()));
   }
 
   fs::path path_;
-  sqlite3* handle_ = nullptr;
+  std::unique_ptr<sqlite3, decltype([](sqlite3* handle) { sqlite3_close(handle); })> handle_;
 };
 
 const std::vector<std::string> kFields = {"run",
