@@ -14,6 +14,7 @@ rm -rf "$clone"
 git clone -q . "$clone"
 cd "$clone"
 bash .ci/run
+scripts/sanitize.sh tsan
 [[ -z $(git status --porcelain) ]] || fail "building and testing left files behind that .gitignore does not name"
 
 scripts/test_install.sh build/release
