@@ -104,7 +104,9 @@ run_arm() {
   "$program" demo --quiet --threads 1 --recipe "recipes/$set.toml" "${data[@]}" --seed "$seed" \
     --arm "$name:${arm#*:}" --features "$here/features/$set" --out "$out" --guidance $guidance \
     > "$out/log" 2>&1 || { echo "failed: $out/log" >&2; return 1; }
-  cp "$out/results.json" "$results/$name-$seed.json"
+  # Where the images lay on this machine is nobody's business.
+  sed "s#${dir:-no folder}/#$set/#g" "$out/results.json" > "$results/$name-$seed.json.new"
+  mv "$results/$name-$seed.json.new" "$results/$name-$seed.json"
   echo "$(date +%T) done: $part $name, seed $seed"
 }
 
