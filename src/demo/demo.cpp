@@ -5,10 +5,12 @@
 
 #include "base/error.h"
 #include "base/processes.h"
+#include "base/settings.h"
 #include "base/version.h"
 #include "demo/arm.h"
 #include "demo/report.h"
 #include "experiment/feature_networks.h"
+#include "recipe/recipe.h"
 
 namespace tessera {
 namespace {
@@ -88,10 +90,14 @@ class Demo {
   nlohmann::json settings() const {
     auto arms = nlohmann::json::array();
     for (const auto& arm : arms_) arms.push_back({{"name", arm.name}, {"set", arm.overrides}});
-    return {{"recipe", read_file(recipe_)},  {"data", options_.data},
-            {"held_out", options_.held_out}, {"arms", arms},
-            {"quick", options_.quick},       {"samples", options_.samples},
-            {"guidance", options_.guidance}, {"seed", options_.seed},
+    return {{"recipe", to_json(load_recipe(recipe_))},
+            {"data", options_.data},
+            {"held_out", options_.held_out},
+            {"arms", arms},
+            {"quick", options_.quick},
+            {"samples", options_.samples},
+            {"guidance", options_.guidance},
+            {"seed", options_.seed},
             {"search", options_.search}};
   }
 

@@ -23,6 +23,11 @@ bool is_of_generator(const std::string& key) {
   return table == "generator" || table == "generator_training" || table == "sampling";
 }
 
+// Whether a design may set it: its tokens may ask for another batch, so that a step costs the same.
+bool is_of_design(const std::string& key) {
+  return !is_of_generator(key) || table_of(key) == "generator_training";
+}
+
 // A design or generator with one value of each of its axes.
 struct Variant {
   std::string name;
@@ -135,7 +140,7 @@ class Planner {
 
   std::string add_tokenizer(const Sweep& sweep, const Variant& design, std::uint64_t seed) {
     for (const auto& assignment : design.set)
-      if (is_of_generator(key_of(assignment)))
+      if (!is_of_design(key_of(assignment)))
         throw Error("sweep " + sweep.name + ", design " + design.name + " sets " +
                     key_of(assignment) + ", which is a generator's");
     auto run = make_run(sweep, "design " + design.name, design.set, seed);

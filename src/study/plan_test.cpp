@@ -76,6 +76,17 @@ TEST_F(Plans, AxesCombineAndNameWhatTheyVary) {
   EXPECT_EQ(found.runs[1].recipe.data.train_images, 5000);
 }
 
+TEST_F(Plans, ADesignMaySayHowItsGeneratorsTrain) {
+  const auto found = plan(
+      "seeds = [1]\n[[sweep]]\nname = \"tokens\"\n"
+      "design = [{name = \"fewer\", set = [\"tokenizer.multipliers=[1, 1, 1, 1]\", "
+      "\"generator_training.batch_size=512\"]}]\n");
+  ASSERT_EQ(found.runs.size(), 2u);
+  EXPECT_EQ(found.runs[1].generator, "recipe");
+  EXPECT_EQ(found.runs[1].recipe.generator_training.batch_size, 512);
+  EXPECT_EQ(found.runs[1].settings.at("generator_training.batch_size"), 512);
+}
+
 TEST_F(Plans, IdsDependOnWhatARunMakesAndNothingElse) {
   const auto first = plan("seeds = [1]\n" + std::string(kTwoDesigns));
   auto file = read("title = \"other\"\nseeds = [1]\n" + std::string(kTwoDesigns));

@@ -43,7 +43,8 @@ struct Sweep {
 
   void visit(auto&& field) {
     field("name", name, "what findings call it");
-    field("design", designs, "tokenizers");
+    field("design", designs,
+          "tokenizers; generator_training.* among their settings holds for their generators");
     field("generator", generators, "generators; none is the recipe's");
     field("axis", axes, "settings that are varied on top");
     field("seeds", seeds, "of both stages; none is the study's");
