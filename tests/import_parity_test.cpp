@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <fstream>
 
 #include "base/testing.h"
 #include "formats/npy.h"
@@ -17,7 +18,9 @@
 #include "import/import_model.h"
 #include "import/lpips_layout.h"
 #include "import/vq_layout.h"
+#include "tessera/engine.h"
 #include "tokenizer/tokenizer.h"
+#include "training/model_folder.h"
 
 namespace tessera {
 namespace {
@@ -191,6 +194,24 @@ TEST_F(Import, GreedyTokensAreTheReferences) {
   }
 }
 
+TEST_F(Import, TheEnginesDefaultIsTheReference) {
+  import_both();
+  Engine engine({.generator = (folder_ / "gpt").string(), .tokenizer = (folder_ / "vq").string()});
+  EXPECT_EQ(engine.info().weights, Weights::float32);
+  for (const double cfg : {1.0, 2.0}) {
+    std::vector<Request> requests;
+    for (int label = 0; label < 5; ++label)
+      requests.push_back({.label = label, .cfg = cfg, .temperature = 0});
+    const auto expected = golden("gpt_greedy_cfg" + std::to_string(static_cast<int>(cfg)));
+    const auto drawn = engine.draw(requests);
+    for (std::size_t image = 0; image < drawn.size(); ++image)
+      EXPECT_TRUE(torch::tensor(drawn[image].tokens)
+                      .to(torch::kInt64)
+                      .equal(expected[static_cast<std::int64_t>(image)]))
+          << cfg;
+  }
+}
+
 TEST_F(Import, TheFormOfTheFileMakesNoDifference) {
   import_both();
   import_llamagen_gpt(gpt_options(kGolden / "gpt_flat_old.pt", "old"));
@@ -214,6 +235,14 @@ TEST_F(Import, WhatIsExportedIsWhatWasImported) {
     import_llamagen_gpt(gpt_options(options.out, "gpt again" + form));
     EXPECT_EQ(model_hash(folder_ / "gpt"), model_hash(folder_ / ("gpt again" + form)));
   }
+}
+
+TEST_F(Import, WhatWasTrainedHereIsTheSameModelAfterExportAndImport) {
+  import_both();
+  auto config = read_model_config(folder_ / "vq", "tokenizer");
+  config.made_by = {{"commit", "another"}, {"seed", 7}};
+  write_model_folder(folder_ / "trained", config, read_tensors(open_model_weights(folder_ / "vq")));
+  EXPECT_EQ(model_hash(folder_ / "trained"), model_hash(folder_ / "vq"));
 }
 
 TEST_F(Import, PythonLoadsWhatIsExported) {
@@ -246,13 +275,54 @@ TEST_F(Import, ExportRefusesWhatLlamaGenCannotHold) {
   ExportOptions options;
   options.folder = (folder_ / "gpt").string();
   options.out = (folder_ / "x.pt").string();
-  config["recipe"]["generator"]["qk_norm"] = true;
-  write_json(config_path, config);
-  EXPECT_THAT(error_of([&] { export_llamagen_gpt(options); }), HasSubstr("qk_norm is true"));
+  for (const auto& [key, value] : {std::pair<const char*, nlohmann::json>{"qk_norm", true},
+                                   {"rope_base", 100.0},
+                                   {"norm_epsilon", 0.1}}) {
+    auto changed = config;
+    changed["recipe"]["generator"][key] = value;
+    write_json(config_path, changed);
+    EXPECT_THAT(error_of([&] { export_llamagen_gpt(options); }),
+                HasSubstr(std::string(key) + " is " + value.dump()));
+  }
   options.folder = (folder_ / "vq").string();
+  config = read_json(folder_ / "vq/config.json");
+  for (const auto& [key, value] : {std::pair<const char*, nlohmann::json>{"l2_normalised", false},
+                                   {"decoder_channels", 64},
+                                   {"decoder_blocks", 2}}) {
+    auto changed = config;
+    changed["recipe"]["tokenizer"][key] = value;
+    write_json(folder_ / "vq/config.json", changed);
+    EXPECT_THAT(error_of([&] { export_llamagen_vq(options); }),
+                HasSubstr(std::string(key) + " is " + value.dump()));
+  }
+  write_json(folder_ / "vq/config.json", config);
   options.out = (folder_ / "x.onnx").string();
   EXPECT_THAT(error_of([&] { export_llamagen_vq(options); }), HasSubstr("'.onnx', expected .pt"));
   EXPECT_FALSE(fs::exists(folder_ / "x.pt") || fs::exists(folder_ / "x.onnx"));
+}
+
+// --- names
+
+// "encoder.conv_in.weight<TAB>[128, 3, 3, 3]", as the published files have them.
+Shapes published_shapes(const std::string& name) {
+  Shapes shapes;
+  std::ifstream file(kReference / "keys" / (name + "_keys.txt"));
+  for (std::string line; std::getline(file, line);)
+    if (const auto tab = line.find('\t'); tab != std::string::npos)
+      shapes[line.substr(0, tab)] = nlohmann::json::parse(line.substr(tab + 1)).get<Shape>();
+  return shapes;
+}
+
+TEST(PublishedNames, AreOurs) {
+  TokenizerConfig config;  // VQ-16
+  EXPECT_EQ(vq_shapes(config), published_shapes("llamagen_vq16"));
+  config.multipliers = {1, 2, 2, 4};
+  EXPECT_EQ(vq_shapes(config), published_shapes("llamagen_vq8"));
+  TokenizerConfig taming;
+  taming.code_size = 256;
+  Shapes expected;
+  for (const auto& [name, shape] : vq_shapes(taming)) expected[taming_name(name, 5)] = shape;
+  EXPECT_EQ(expected, published_shapes("taming_f16_16384"));
 }
 
 // --- what is refused

@@ -75,7 +75,8 @@ void add_generator(CLI::App& import) {
       ->capture_default_str();
   command->add_option("--class-names", options->class_names,
                       "text file, a name per line; without it 0, 1, ..");
-  add_weights_option(command, *options, "model, module, state_dict or a flat file's");
+  add_weights_option(command, *options,
+                     "ema if there are such, else model, module, state_dict or a flat file's");
 }
 
 }  // namespace

@@ -66,7 +66,9 @@ int run_command(CLI::App& app, int argc, char** argv) {
     std::fprintf(stderr, "%s: out of memory\n", name);
     return kExitFault;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: internal fault: %s\n", name, error.what());
+    // LibTorch adds a stack trace in further lines.
+    const std::string text = error.what();
+    std::fprintf(stderr, "%s: internal fault: %s\n", name, text.substr(0, text.find('\n')).c_str());
     return kExitFault;
   }
 }

@@ -33,7 +33,8 @@ void add_sample_options(CLI::App* command, SampleOptions& sample) {
   command
       ->add_option("--weights", options->weights,
                    "how the engine holds weights: float32, bf16, int8, int4; auto: as they were "
-                   "quantized, else bf16 where the processor multiplies it")
+                   "quantized, else in the recipe's precision, which is float32 for what was "
+                   "imported, and else bf16 where the processor multiplies it")
       ->capture_default_str();
   command
       ->add_option("--cache", options->cache,

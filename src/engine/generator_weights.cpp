@@ -63,7 +63,8 @@ GeneratorWeights GeneratorWeights::open(const fs::path& folder, std::optional<We
     return weights;
   }
   check_parameters(file, count_parameters(config.recipe.generator, shape));
-  GeneratorWeights weights(std::move(config), shape, type.value_or(best_weight_type()));
+  const auto precise = weight_type_of(config.recipe.generator_training.precision);
+  GeneratorWeights weights(std::move(config), shape, type.value_or(precise));
   weights.map_plain(file);
   const PackedCache cache(file.path(), weights.type());
   if (const auto kept = cache.find()) {
@@ -178,9 +179,11 @@ std::size_t GeneratorWeights::bytes_per_step() const {
   return bytes;
 }
 
-WeightType best_weight_type() {
-  return kernels::instruction_set() == kernels::InstructionSet::avx512bf16 ? WeightType::bf16
-                                                                           : WeightType::float32;
+WeightType weight_type_of(Precision precision) {
+  const bool fast = kernels::instruction_set() == kernels::InstructionSet::avx512bf16;
+  return precision == Precision::bf16 || (precision == Precision::automatic && fast)
+             ? WeightType::bf16
+             : WeightType::float32;
 }
 
 }  // namespace tessera

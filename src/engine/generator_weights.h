@@ -15,8 +15,8 @@ namespace tessera {
 class GeneratorWeights {
  public:
   /// Opens a generator's model folder. Matrices are packed as `type` (absent: as `tessera quantize`
-  /// packed the folder, else bf16 where the processor multiplies bf16, else float32), or taken as
-  /// they were packed the last time (packed_cache.h). Throws FileError for anything that is
+  /// packed the folder, else in the recipe's precision), or taken as they were packed the last time
+  /// (packed_cache.h). Throws FileError for anything that is
   /// missing, unknown, misshapen or not finite, and for a folder packed as another type.
   static GeneratorWeights open(const fs::path& folder, std::optional<kernels::WeightType> type,
                                ThreadPool& pool);
@@ -65,7 +65,7 @@ class GeneratorWeights {
   AlignedBuffer packed_, random_;
 };
 
-/// bf16 where the processor multiplies bf16 numbers, else float32.
-kernels::WeightType best_weight_type();
+/// `automatic` is bf16 where the processor multiplies bf16 numbers, else float32.
+kernels::WeightType weight_type_of(Precision precision);
 
 }  // namespace tessera

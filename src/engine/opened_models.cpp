@@ -32,6 +32,13 @@ CacheType cache_type(Cache cache, WeightType weights) {
   return static_cast<CacheType>(static_cast<int>(cache) - 1);
 }
 
+// `automatic` is as the generator's weights.
+ActivationType decoder_type(Precision precision, WeightType weights) {
+  if (precision == Precision::automatic)
+    return weights == WeightType::float32 ? ActivationType::float32 : ActivationType::bf16;
+  return precision == Precision::float32 ? ActivationType::float32 : ActivationType::bf16;
+}
+
 // The instruction set is chosen first, since how weights are packed depends on it.
 int threads_of(const EngineOptions& options) {
   choose_instruction_set();
@@ -68,21 +75,23 @@ OpenedModels::OpenedModels(const EngineOptions& options)
   info_.threads = pool_.threads();
   info_.instruction_set = kernels::name_of(kernels::instruction_set());
   const auto folders = folders_of(options);
-  if (!folders.tokenizer.empty()) open_decoder(folders.generator, folders.tokenizer);
+  if (!folders.tokenizer.empty())
+    open_decoder(folders.generator, folders.tokenizer, options.weights == Weights::automatic);
   info_.most_rows = most_rows(options.most_rows);
 }
 
-void OpenedModels::open_decoder(const fs::path& generator, const fs::path& tokenizer) {
+void OpenedModels::open_decoder(const fs::path& generator, const fs::path& tokenizer,
+                                bool as_recipe) {
   require_same_tokenizer(model_hash(tokenizer), tokenizer_hash_of(weights_.config(), generator),
                          tokenizer / "model.safetensors");
-  const auto pixels = read_model_config(tokenizer, "tokenizer").recipe.tokenizer.downsampling();
+  const auto recipe = read_model_config(tokenizer, "tokenizer").recipe;
+  const auto pixels = recipe.tokenizer.downsampling();
   info_.image_width = info_.grid_columns * pixels;
   info_.image_height = info_.grid_rows * pixels;
-  const auto precision =
-      weights_.type() == WeightType::float32 ? ActivationType::float32 : ActivationType::bf16;
-  decoder_ = std::async(std::launch::async, [this, tokenizer, precision] {
-    return std::make_shared<ImageDecoder>(
-        ImageDecoder::open(tokenizer, {precision}, decoder_pool_));
+  const auto type = as_recipe ? decoder_type(recipe.tokenizer_training.precision, weights_.type())
+                              : decoder_type(Precision::automatic, weights_.type());
+  decoder_ = std::async(std::launch::async, [this, tokenizer, type] {
+    return std::make_shared<ImageDecoder>(ImageDecoder::open(tokenizer, {type}, decoder_pool_));
   });
 }
 

@@ -35,7 +35,9 @@ class OpenedModels {
   MemoryEstimate estimate(std::size_t rows) const;
 
  private:
-  void open_decoder(const fs::path& generator, const fs::path& tokenizer);
+  /// `as_recipe`: in the precision of the tokenizer's recipe, else in that of the generator's
+  /// weights.
+  void open_decoder(const fs::path& generator, const fs::path& tokenizer, bool as_recipe);
   ImageDecoder& decoder() const;
   int most_rows(int asked) const;
   /// Caches and work of so many rows.

@@ -7,6 +7,7 @@
 #include "engine/instruction_set_choice.h"
 #include "engine/likelihood.h"
 #include "engine/thread_count.h"
+#include "samples/token_fit.h"
 
 namespace tessera {
 namespace {
@@ -73,8 +74,8 @@ nlohmann::json quantize_generator(const QuantizeOptions& options) {
   std::optional<TokenFile> tokens;
   if (!options.tokens.empty()) {
     tokens = TokenFile::open(options.tokens);
-    require_same_tokenizer(tokens->tokenizer_hash(), tokenizer_hash_of(config, from),
-                           tokens->path());
+    require_fit(*tokens, shape, tokenizer_hash_of(config, from));
+    require_same_classes(*tokens, config.class_names);
   }
   const auto layouts = matrices_of(config.recipe.generator, shape);
   const auto packed = pack_matrices(layouts, type, matrices_in(file, layouts), pool);

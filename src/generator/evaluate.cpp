@@ -8,6 +8,7 @@
 #include "generator/generator.h"
 #include "generator/likelihood.h"
 #include "samples/classes.h"
+#include "samples/token_fit.h"
 #include "tokens/npy_codes.h"
 #include "training/device.h"
 
@@ -18,17 +19,14 @@ constexpr std::int64_t kMostLogits = std::int64_t{1} << 31;  // 8 GB of float32
 
 TokenFile open_tokens(const fs::path& path, const Generator& generator) {
   auto file = TokenFile::open(path);
-  generator.require_tokenizer(file.tokenizer_hash(), path);
-  if (file.images() == 0 || file.crops() == 0) throw FileError(path, "holds no tokens");
-  if (file.class_names() != generator.config().class_names)
-    throw FileError(path, "classes", nlohmann::json(file.class_names()).dump(),
-                    "the generator's, " + nlohmann::json(generator.config().class_names).dump());
+  require_fit(file, generator.shape(), generator.tokenizer_hash());
   return file;
 }
 
 TokenBatch all_tokens(const LogitsOptions& options, const Generator& generator) {
   if (fs::path(options.tokens).extension() != ".npy") {
     const auto file = open_tokens(options.tokens, generator);
+    if (options.classes.empty()) require_same_classes(file, generator.config().class_names);
     return read_batch(file, all_sequences(file), torch::kCPU);
   }
   auto codes = read_npy_codes(options.tokens, generator.shape().vocabulary);
@@ -57,6 +55,7 @@ nlohmann::json evaluate_likelihood(const LikelihoodOptions& options) {
   const auto device = open_device(options);
   auto generator = Generator::load(options.generator, device);
   const auto file = open_tokens(options.tokens, generator);
+  require_same_classes(file, generator.config().class_names);
   const auto sequences = all_sequences(file);
   Progress progress("likelihood", static_cast<std::int64_t>(sequences.size()), options.quiet);
   auto json =

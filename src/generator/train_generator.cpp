@@ -9,25 +9,27 @@
 #include "generator/flops.h"
 #include "generator/generator.h"
 #include "generator/trainer.h"
+#include "samples/token_fit.h"
 #include "training/device.h"
 
 namespace tessera {
 namespace {
 
 Recipe recipe_of(const TrainGeneratorOptions& options) {
-  auto recipe = load_recipe(options.recipe, options.overrides);
-  if (!options.preset.empty()) apply_preset(recipe.generator, options.preset);
+  auto settings =
+      options.preset.empty() ? std::vector<std::string>() : preset_settings(options.preset);
+  settings.insert(settings.end(), options.overrides.begin(), options.overrides.end());
+  auto recipe = load_recipe(options.recipe, settings);
   if (options.steps > 0) recipe.generator_training.steps = options.steps;
   return recipe;
 }
 
 void check_valid_tokens(const TokenFile& valid, const TokenFile& train) {
-  require_same_tokenizer(valid.tokenizer_hash(), train.tokenizer_hash(), valid.path());
+  require_fit(valid, shape_of(train), train.tokenizer_hash());
   if (valid.class_names() != train.class_names())
     throw FileError(
         valid.path(), "classes", nlohmann::json(valid.class_names()).dump(),
         "those of " + train.path().string() + ", " + nlohmann::json(train.class_names()).dump());
-  if (valid.images() == 0) throw FileError(valid.path(), "holds no tokens");
 }
 
 // Without a file of its own, validation takes the images that --split valid would.

@@ -5,6 +5,7 @@
 #include "base/version.h"
 #include "generator/flops.h"
 #include "generator/likelihood.h"
+#include "samples/token_fit.h"
 #include "training/device.h"
 #include "training/op_cross_entropy.h"
 #include "training/schedule.h"
@@ -37,13 +38,6 @@ AdamWOptions adamw_of(const GeneratorTrainingConfig& config) {
 }
 
 }  // namespace
-
-GeneratorShape shape_of(const TokenFile& file) {
-  return {.vocabulary = file.codebook_size(),
-          .classes = static_cast<int>(file.class_names().size()),
-          .grid_rows = file.header().grid_rows,
-          .grid_columns = file.header().grid_columns};
-}
 
 GeneratorTrainer::GeneratorTrainer(const Recipe& recipe, Inputs inputs, std::uint64_t seed,
                                    torch::Device device)

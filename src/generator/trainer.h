@@ -60,7 +60,4 @@ class GeneratorTrainer : public Trainer {
   std::chrono::steady_clock::time_point reported_;
 };
 
-/// The shape that the tokens of a file have.
-GeneratorShape shape_of(const TokenFile& file);
-
 }  // namespace tessera

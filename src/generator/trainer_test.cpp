@@ -8,11 +8,13 @@
 
 #include "base/error.h"
 #include "base/settings.h"
+#include "base/testing.h"
 #include "generator/evaluate.h"
 #include "generator/generator.h"
 #include "generator/likelihood.h"
 #include "generator/tiny_tokens_test.h"
 #include "generator/train_generator.h"
+#include "samples/token_fit.h"
 
 namespace tessera {
 namespace {
@@ -269,6 +271,8 @@ TEST(TrainGenerator, StartsFromTheWeightsOfAnotherFolder) {
     }
     ADD_FAILURE() << "accepted, without: " << text;
   };
+  options.overrides = {"generator.heads=4"};
+  problem("generator.heads is 2, expected 4 as in the recipe");
   options.overrides = {"generator.layers=3"};
   problem(
       "tensor 'layers.2.attention.k_norm.weight' is missing; generator.layers is 2 there and 3");
@@ -333,6 +337,64 @@ TEST(TrainGenerator, RefusesValidTokensOfAnotherTokenizer) {
     EXPECT_NE(message.find("expected aaaaaaaaaaaa"), std::string::npos) << message;
   }
   EXPECT_FALSE(fs::exists(options.out));
+}
+
+TEST(TrainGenerator, RefusesTokensOfAnotherGrid) {
+  const auto folder = test_folder("grids");
+  TrainGeneratorOptions options;
+  options.recipe = write_recipe(folder);
+  options.tokens = write_tiny_tokens(folder);
+  options.out = folder / "model";
+  options.quiet = true;
+  auto other = tiny_tokens(10, 4, kTokenizer);
+  std::swap(other.header.grid_rows, other.header.grid_columns);
+  write_tokens(folder / "other.safetensors", other);
+  const auto expect_refused = [](const std::function<void()>& act) {
+    const auto problem = error_of(act);
+    EXPECT_NE(problem.find("tokens of an image is 3 x 2, expected 2 x 3"), std::string::npos)
+        << problem;
+  };
+  options.valid_tokens = folder / "other.safetensors";
+  expect_refused([&] { train_generator(options); });
+  options.valid_tokens.clear();
+  train_generator(options);
+  LikelihoodOptions likelihood;
+  likelihood.generator = options.out;
+  likelihood.tokens = folder / "other.safetensors";
+  expect_refused([&] { evaluate_likelihood(likelihood); });
+  LogitsOptions logits;
+  logits.generator = options.out;
+  logits.tokens = folder / "other.safetensors";
+  logits.out = folder / "logits.npy";
+  expect_refused([&] { write_logits(logits); });
+}
+
+TEST(Logits, TakeTheirClassesFromTheCommandLineOrFromFoldersThatMeanTheSame) {
+  const auto folder = test_folder("classes");
+  TrainGeneratorOptions options;
+  options.recipe = write_recipe(folder);
+  options.tokens = write_tiny_tokens(folder);
+  options.out = folder / "model";
+  options.quiet = true;
+  train_generator(options);
+  auto other = tiny_tokens(2, 4, kTokenizer);
+  other.header.class_names = {"n01", "n02", "n03"};
+  write_tokens(folder / "other.safetensors", other);
+  LogitsOptions logits;
+  logits.generator = options.out;
+  logits.tokens = folder / "other.safetensors";
+  logits.out = folder / "logits.npy";
+  const auto problem = error_of([&] { write_logits(logits); });
+  EXPECT_NE(problem.find("3 classes, \"n01\", \"n02\", \"n03\", expected"), std::string::npos)
+      << problem;
+  logits.classes = "dog";
+  EXPECT_EQ(write_logits(logits)["shape"], nlohmann::json({4, 6, 12}));
+  // A generator whose classes are numbers, as imported ones are, takes as many in their order.
+  auto config = read_json(folder / "model/config.json");
+  config["classes"] = {"0", "1", "2"};
+  write_json(folder / "model/config.json", config);
+  logits.classes.clear();
+  EXPECT_EQ(write_logits(logits)["shape"], nlohmann::json({4, 6, 12}));
 }
 
 TEST(Likelihood, OfAFreshModelIsTheLogarithmOfTheVocabulary) {

@@ -48,8 +48,39 @@ nlohmann::json export_matched(const ExportOptions& options, const Shapes& shapes
 
 }  // namespace
 
+// Refuses what LlamaGen's model has no setting for and its weights do not show.
+void require_llamagen_form(const ExportOptions& options, const TokenizerConfig& config) {
+  if (!config.l2_normalised)
+    refuse(options, "tokenizer.l2_normalised", "false",
+           "true: LlamaGen's quantizer normalises latents and codes");
+  if (config.decoder_width() != config.channels)
+    refuse(options, "tokenizer.decoder_channels", std::to_string(config.decoder_width()),
+           std::to_string(config.channels) + ": LlamaGen's decoder is as wide as its encoder");
+  if (config.decoder_blocks != config.encoder_blocks + 1)
+    refuse(options, "tokenizer.decoder_blocks", std::to_string(config.decoder_blocks),
+           std::to_string(config.encoder_blocks + 1) +
+               ": LlamaGen's decoder has one block more "
+               "in a level than its encoder");
+}
+
+void require_llamagen_form(const ExportOptions& options, const GeneratorConfig& config) {
+  const GeneratorConfig theirs;
+  if (config.qk_norm)
+    refuse(
+        options, "generator.qk_norm", "true",
+        "false: LlamaGen's transformer does not normalise queries and keys, so its scripts would "
+        "compute something else");
+  if (config.rope_base != theirs.rope_base)
+    refuse(options, "generator.rope_base", nlohmann::json(config.rope_base).dump(),
+           nlohmann::json(theirs.rope_base).dump() + ", LlamaGen's");
+  if (config.norm_epsilon != theirs.norm_epsilon)
+    refuse(options, "generator.norm_epsilon", nlohmann::json(config.norm_epsilon).dump(),
+           nlohmann::json(theirs.norm_epsilon).dump() + ", LlamaGen's");
+}
+
 nlohmann::json export_llamagen_vq(const ExportOptions& options) {
   const auto config = read_model_config(options.folder, "tokenizer");
+  require_llamagen_form(options, config.recipe.tokenizer);
   return export_matched(options, vq_shapes(config.recipe.tokenizer),
                         {zeros("quantize.codebook_used", kCodesRemembered)});
 }
@@ -57,11 +88,7 @@ nlohmann::json export_llamagen_vq(const ExportOptions& options) {
 nlohmann::json export_llamagen_gpt(const ExportOptions& options) {
   const auto config = read_model_config(options.folder, "generator");
   const auto& generator = config.recipe.generator;
-  if (generator.qk_norm)
-    refuse(
-        options, "generator.qk_norm", "true",
-        "false: LlamaGen's transformer does not normalise queries and keys, so its scripts would "
-        "compute something else");
+  require_llamagen_form(options, generator);
   const auto grid = config.extra.value("grid", nlohmann::json());
   if (!grid.is_array() || grid.size() != 2 || grid[0] != grid[1])
     refuse(options, "extra.grid", grid.dump(), "as many rows as columns, as LlamaGen has");

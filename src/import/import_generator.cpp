@@ -73,7 +73,7 @@ nlohmann::json import_llamagen_gpt(const ImportGptOptions& options) {
   const auto tokenizer = read_model_config(options.tokenizer, "tokenizer");
   const auto checkpoint = Checkpoint::open(options.files.front());
   const auto& table = options.weights.empty()
-                          ? checkpoint.table({"model", "module", "state_dict", ""})
+                          ? checkpoint.table({"ema", "model", "module", "state_dict", ""})
                           : checkpoint.table({options.weights});
   const ForeignWeights weights(checkpoint.path(), table, {"freqs_cis"});
   const auto generator = gpt_config_of(weights, options.heads);

@@ -32,6 +32,18 @@ void apply_preset(GeneratorConfig& config, const std::string& preset) {
   throw Error("--preset is '" + preset + "', expected one of B, L, XL, XXL, 3B");
 }
 
+std::vector<std::string> preset_settings(const std::string& preset) {
+  GeneratorConfig config;
+  apply_preset(config, preset);
+  std::vector<std::string> settings;
+  for (const auto& [key, value] : {std::pair{"layers", config.layers},
+                                   {"heads", config.heads},
+                                   {"dim", config.dim},
+                                   {"ffn_multiple", config.ffn_multiple}})
+    settings.push_back(std::string("generator.") + key + "=" + std::to_string(value));
+  return settings;
+}
+
 std::int64_t count_parameters(const GeneratorConfig& config, const GeneratorShape& shape) {
   const std::int64_t dim = config.dim, head_norms = config.qk_norm ? 2 * (dim / config.heads) : 0;
   const std::int64_t layer = 4 * dim * dim + 3 * dim * config.ffn_dim() + 2 * dim + head_norms;

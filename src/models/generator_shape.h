@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "recipe/generator_config.h"
 
@@ -21,6 +22,8 @@ struct GeneratorShape {
 /// Sets layers, heads, dim and ffn_multiple to LlamaGen's B, L, XL, XXL or 3B. Throws Error for
 /// another name.
 void apply_preset(GeneratorConfig& config, const std::string& preset);
+/// The same as changes of a recipe, "generator.key=value".
+std::vector<std::string> preset_settings(const std::string& preset);
 
 /// Numbers that training learns, counted from the configuration alone.
 std::int64_t count_parameters(const GeneratorConfig& config, const GeneratorShape& shape);

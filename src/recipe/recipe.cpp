@@ -83,10 +83,10 @@ void DataConfig::validate() const {
 }
 
 void TokenizerConfig::validate(int image_size) const {
-  require(channels >= 32 && channels % 32 == 0, "tokenizer.channels", channels,
-          "a multiple of 32 (GroupNorm has 32 groups)");
-  require(decoder_channels >= 0 && decoder_channels % 32 == 0, "tokenizer.decoder_channels",
-          decoder_channels, "0 or a multiple of 32");
+  require(channels >= 32 && channels <= 4096 && channels % 32 == 0, "tokenizer.channels", channels,
+          "a multiple of 32 (GroupNorm has 32 groups), up to 4096");
+  require(decoder_channels >= 0 && decoder_channels <= 4096 && decoder_channels % 32 == 0,
+          "tokenizer.decoder_channels", decoder_channels, "0 or a multiple of 32, up to 4096");
   require(!multipliers.empty() && multipliers.size() <= 8, "tokenizer.multipliers", multipliers,
           "1 to 8 numbers");
   for (const int multiplier : multipliers)
@@ -96,10 +96,11 @@ void TokenizerConfig::validate(int image_size) const {
           "1 to 64");
   require(decoder_blocks >= 1 && decoder_blocks <= 64, "tokenizer.decoder_blocks", decoder_blocks,
           "1 to 64");
-  require(latent_channels >= 1, "tokenizer.latent_channels", latent_channels, "at least 1");
+  require(latent_channels >= 1 && latent_channels <= 16384, "tokenizer.latent_channels",
+          latent_channels, "1 to 16384");
   require(codebook_size >= 2 && codebook_size <= (1 << 20), "tokenizer.codebook_size",
           codebook_size, "2 to 1048576");
-  require(code_size >= 1, "tokenizer.code_size", code_size, "at least 1");
+  require(code_size >= 1 && code_size <= 16384, "tokenizer.code_size", code_size, "1 to 16384");
   require(codebook_decay >= 0 && codebook_decay < 1, "tokenizer.codebook_decay", codebook_decay,
           "at least 0 and below 1");
   require(image_size % downsampling() == 0, "data.image_size", image_size,
@@ -114,7 +115,8 @@ void RegularizerConfig::validate() const {
   require(anneal_steps >= 0, "regularizer.anneal_steps", anneal_steps, "0 or more");
   require(depth >= 1 && depth <= 64, "regularizer.depth", depth, "1 to 64");
   require(heads >= 1, "regularizer.heads", heads, "at least 1");
-  require(width >= 1 && width % heads == 0, "regularizer.width", width, "a multiple of heads");
+  require(width >= 1 && width <= 16384 && width % heads == 0, "regularizer.width", width,
+          "a multiple of heads, up to 16384");
   require(learning_rate > 0, "regularizer.learning_rate", learning_rate, "above 0");
   require(weight_decay >= 0, "regularizer.weight_decay", weight_decay, "0 or more");
 }
@@ -156,9 +158,10 @@ int GeneratorConfig::ffn_dim() const {
 void GeneratorConfig::validate() const {
   require(layers >= 1 && layers <= 512, "generator.layers", layers, "1 to 512");
   require(heads >= 1, "generator.heads", heads, "at least 1");
-  require(dim >= 4 && dim % heads == 0 && dim / heads % 4 == 0, "generator.dim", dim,
-          "a multiple of 4 x heads, so that each head turns with row and column");
-  require(ffn_multiple >= 1, "generator.ffn_multiple", ffn_multiple, "at least 1");
+  require(dim >= 4 && dim <= 65536 && dim % heads == 0 && dim / heads % 4 == 0, "generator.dim",
+          dim, "a multiple of 4 x heads, so that each head turns with row and column, up to 65536");
+  require(ffn_multiple >= 1 && ffn_multiple <= 65536, "generator.ffn_multiple", ffn_multiple,
+          "1 to 65536");
   require(rope_base > 1, "generator.rope_base", rope_base, "above 1");
   require(norm_epsilon > 0, "generator.norm_epsilon", norm_epsilon, "above 0");
 }
@@ -187,6 +190,8 @@ void Recipe::validate() const {
   regularizer.validate();
   tokenizer_training.validate();
   validate_image_size(data.image_size, tokenizer_training);
+  require(!regularizer.on() || tokens_per_image() > 1, "regularizer.weight", regularizer.weight,
+          "0 where an image is a single token: nothing comes before it");
   generator.validate();
   generator_training.validate();
   sampling.validate();

@@ -76,12 +76,12 @@ TEST(LeCam, WorkedByHand) {
   LeCam lecam;
   const auto real = logits({1, 3}), fake = logits({-1, -2});
   EXPECT_EQ(lecam.penalty(real, fake).item<double>(), 0);  // nothing to stay near to yet
-  lecam.update(real, fake);
+  lecam.update(2, -1.5);
   EXPECT_DOUBLE_EQ(lecam.real_mean(), 2);
   EXPECT_DOUBLE_EQ(lecam.fake_mean(), -1.5);
   // reals from -1.5: 2.5^2, 4.5^2; fakes from 2: 3^2, 4^2
   EXPECT_DOUBLE_EQ(lecam.penalty(real, fake).item<double>(), (6.25 + 20.25) / 2 + (9.0 + 16.0) / 2);
-  lecam.update(logits({4}), logits({0.5}));
+  lecam.update(4, 0.5);
   EXPECT_DOUBLE_EQ(lecam.real_mean(), 0.99 * 2 + 0.01 * 4);
   EXPECT_DOUBLE_EQ(lecam.fake_mean(), 0.99 * -1.5 + 0.01 * 0.5);
   LeCam copy;
@@ -92,7 +92,7 @@ TEST(LeCam, WorkedByHand) {
 TEST(LeCam, PullsTheLogitsTowardsEachOther) {
   LeCam lecam;
   auto real = logits({2}).requires_grad_(), fake = logits({-1}).requires_grad_();
-  lecam.update(real, fake);
+  lecam.update(2, -1);
   const auto gradient = torch::autograd::grad({lecam.penalty(real, fake)}, {real, fake});
   EXPECT_DOUBLE_EQ(gradient[0].item<double>(), 6);  // 2 (2 - -1)
   EXPECT_DOUBLE_EQ(gradient[1].item<double>(), -6);

@@ -52,11 +52,12 @@ Adversary::Verdict Adversary::teach(const torch::Tensor& images, const torch::Te
   const auto lecam = lecam_.penalty(real, fake);
   const auto total = config_.lecam_weight > 0 ? loss + config_.lecam_weight * lecam : loss;
   (share == 1 ? total : total * share).backward();
-  lecam_.update(real, fake);
+  const double real_logits = real.mean().item<double>(), fake_logits = fake.mean().item<double>();
+  real_logits_ += share * real_logits, fake_logits_ += share * fake_logits;
   return {.loss = loss.item<double>(),
           .lecam = lecam.item<double>(),
-          .real_logits = real.mean().item<double>(),
-          .fake_logits = fake.mean().item<double>(),
+          .real_logits = real_logits,
+          .fake_logits = fake_logits,
           .accuracy = (share_of(real > 0) + share_of(fake < 0)) / 2};
 }
 
@@ -72,6 +73,8 @@ void Adversary::update(double learning_rate, double clip_norm) {
   optimizer_.clip_gradients(clip_norm);
   optimizer_.step(learning_rate);
   optimizer_.zero_gradients();
+  lecam_.update(real_logits_, fake_logits_);
+  real_logits_ = fake_logits_ = 0;
 }
 
 TensorMap Adversary::state() const {
@@ -86,6 +89,7 @@ void Adversary::load_state(const TensorMap& state, const std::string& where) {
   optimizer_.load_state(without_prefix(state, "optimizer."), where);
   if (!state.contains("lecam")) throw Error(where + ": tensor 'lecam' is missing");
   lecam_.load_state(state.at("lecam"));
+  real_logits_ = fake_logits_ = 0;
 }
 
 }  // namespace tessera

@@ -28,11 +28,10 @@ class Adversary {
   /// How badly `decoded` [B, 3, H, W] passes for real. Gradients flow to it, none to the
   /// discriminator.
   torch::Tensor generator_loss(const torch::Tensor& decoded);
-  /// Adds `share` of the gradient of a batch [B, 3, H, W] each to the discriminator's; moves
-  /// LeCam's means.
+  /// Adds `share` of the gradient of a batch [B, 3, H, W] each to the discriminator's.
   Verdict teach(const torch::Tensor& images, const torch::Tensor& decoded, double share = 1);
-  /// One step along the gradients added up, which are scaled down to `clip_norm`. Throws Diverged
-  /// when they are not finite.
+  /// One step along the gradients added up, which are scaled down to `clip_norm`; moves LeCam's
+  /// means. Throws Diverged when they are not finite.
   void update(double learning_rate, double clip_norm);
 
   /// "model.", "optimizer." and "lecam".
@@ -46,6 +45,7 @@ class Adversary {
   Discriminator discriminator_;
   AdamW optimizer_;
   LeCam lecam_;
+  double real_logits_ = 0, fake_logits_ = 0;  // means over what teach() was shown of this step
 };
 
 }  // namespace tessera

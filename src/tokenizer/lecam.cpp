@@ -12,10 +12,10 @@ torch::Tensor LeCam::penalty(const torch::Tensor& real, const torch::Tensor& fak
   return (real - fake_mean_).square().mean() + (fake - real_mean_).square().mean();
 }
 
-void LeCam::update(const torch::Tensor& real, const torch::Tensor& fake) {
+void LeCam::update(double real, double fake) {
   const double kept = started_ ? kDecay : 0;
-  real_mean_ = kept * real_mean_ + (1 - kept) * real.mean().item<double>();
-  fake_mean_ = kept * fake_mean_ + (1 - kept) * fake.mean().item<double>();
+  real_mean_ = kept * real_mean_ + (1 - kept) * real;
+  fake_mean_ = kept * fake_mean_ + (1 - kept) * fake;
   started_ = true;
 }
 

@@ -12,8 +12,8 @@ class LeCam {
   /// mean (real - mean of fakes)^2 + mean (fake - mean of reals)^2, of logits [B, 1, h, w]; 0
   /// before the first update. Gradients flow to both.
   torch::Tensor penalty(const torch::Tensor& real, const torch::Tensor& fake) const;
-  /// Moves the running means towards those of these logits.
-  void update(const torch::Tensor& real, const torch::Tensor& fake);
+  /// Moves the running means towards those of a step.
+  void update(double real, double fake);
 
   double real_mean() const { return real_mean_; }
   double fake_mean() const { return fake_mean_; }

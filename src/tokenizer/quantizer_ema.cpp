@@ -57,6 +57,7 @@ void EmaQuantizerImpl::load_statistics(const TensorMap& statistics, const std::s
                 std::to_string(counts->second.numel()) + " values, expected " +
                 std::to_string(counts_.numel()));
   counts_ = counts->second.clone();
+  observed_counts_.reset(), observed_sums_.reset();  // of a step that is not to be
 }
 
 }  // namespace tessera

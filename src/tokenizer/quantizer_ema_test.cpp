@@ -127,6 +127,17 @@ TEST(EmaQuantizer, StatisticsGoOnWhereTheyWere) {
   EXPECT_TRUE(torch::equal(weight_of(first), weight_of(second)));
 }
 
+TEST(EmaQuantizer, AStepThatIsTakenBackLeavesNothing) {
+  torch::manual_seed(3);
+  const auto codes = torch::randn({4, 2}, kDouble);
+  auto quantizer = quantizer_with(config_of(4, 0.9), codes);
+  const auto statistics = quantizer->statistics();
+  quantizer->observe(quantizer(grid_of(torch::full({10, 2}, 1e30, kDouble))));
+  quantizer->load_statistics(statistics, "test");  // a roll-back, before codes moved
+  quantizer->update_codes();
+  EXPECT_TRUE(torch::equal(weight_of(quantizer), codes));
+}
+
 TEST(EmaQuantizer, RefusesStatisticsOfAnotherCodebook) {
   auto quantizer = make_quantizer(config_of(4, 0.9));
   EXPECT_EQ(error_of([&] { quantizer->load_statistics({}, "there"); }),

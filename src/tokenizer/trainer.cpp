@@ -13,6 +13,7 @@ namespace {
 // Below this share of the codebook in use (by perplexity) something is wrong, once training is
 // under way.
 constexpr double kCollapsedShare = 0.05;
+constexpr int kUsageWindow = 20;  // steps over which codes are counted if none are revived
 constexpr std::int64_t kCollapseAfterSteps = 300;
 constexpr const char* kCodebook = "quantize.embedding.weight";
 
@@ -73,8 +74,12 @@ TokenizerTrainer::TokenizerTrainer(const Recipe& recipe, Inputs inputs, std::uin
                         ? "a model folder of kind lpips"
                         : "made by `tessera train features`") +
         ", or --set tokenizer_training.perceptual_weight=0");
-  if (recipe.tokenizer_training.adversarial_weight > 0)
+  if (recipe.tokenizer_training.adversarial_weight > 0) {
+    if (const int start = recipe.tokenizer_training.adversarial_start; start >= steps_)
+      say("warning: the adversarial loss is never felt: tokenizer_training.adversarial_start is " +
+          std::to_string(start) + " of " + std::to_string(steps_) + " steps");
     adversary_.emplace(recipe.tokenizer_training, bf16_, device);
+  }
   check_frozen_parts();
   if (inputs_.initial) inputs_.initial->tensors.clear();  // the model has them now
 }
@@ -246,7 +251,6 @@ void TokenizerTrainer::teach_discriminator(Losses& losses, const torch::Tensor& 
 }
 
 void TokenizerTrainer::watch_divergence(const Losses& losses, std::int64_t step) {
-  if (recipe_.tokenizer_training.roll_backs == 0) return;
   const auto accuracy =
       adversarial_weight(step) > 0 ? std::optional(discriminator_accuracy_) : std::nullopt;
   watch_.observe(losses.reconstruction.item<double>(), accuracy);
@@ -277,8 +281,10 @@ void TokenizerTrainer::update_weights(std::int64_t step) {
 // Codes that nothing chose since the last look move onto random latents of this step.
 void TokenizerTrainer::revive_codes(std::int64_t step) {
   const auto& config = recipe_.tokenizer_training;
-  if (config.revive_every == 0 || (step + 1) % config.revive_every != 0) return;
+  const int window = config.revive_every > 0 ? config.revive_every : kUsageWindow;
+  if ((step + 1) % window != 0) return;
   const bool allowed =
+      config.revive_every > 0 &&
       static_cast<double>(step) < config.revive_until * static_cast<double>(steps_) &&
       !frozen_parts(step).quantizer;
   auto unused = usage_.unused();
@@ -293,15 +299,17 @@ void TokenizerTrainer::revive_codes(std::int64_t step) {
 
 void TokenizerTrainer::watch_codebook(std::int64_t step, double perplexity) {
   const double share = perplexity / recipe_.tokenizer.codebook_size;
-  // Only a full window of counts says something.
+  // As many counts as codes say something: even ones would show over half of the codes.
   const auto counted = usage_.counts().sum().item<std::int64_t>();
-  if (step < kCollapseAfterSteps || alarmed_ || counted < 8 * recipe_.tokenizer.codebook_size ||
+  if (step < kCollapseAfterSteps || alarmed_ || counted < recipe_.tokenizer.codebook_size ||
       share >= kCollapsedShare)
     return;
   alarmed_ = true;
   say("warning: the codebook has collapsed at step " + std::to_string(step) + ": perplexity " +
       std::to_string(perplexity) + " of " + std::to_string(recipe_.tokenizer.codebook_size) +
-      " codes; try a smaller regularizer.weight, revive_every = 20, or a lower learning_rate");
+      " codes; try a smaller regularizer.weight, " +
+      (recipe_.tokenizer_training.revive_every == 0 ? "revive_every = 20" : "fewer codes") +
+      ", or a lower learning_rate");
 }
 
 }  // namespace tessera

@@ -83,8 +83,8 @@ bool TokenizerTrainer::healthy() const {
 std::string TokenizerTrainer::recover(const Diverged& cause, std::int64_t step) {
   if (recovery_.roll_backs >= recipe_.tokenizer_training.roll_backs)
     throw Error(std::string(cause.what()) + ", after " + std::to_string(recovery_.roll_backs) +
-                " roll-backs (tokenizer_training.roll_backs): lower learning_rate or "
-                "adversarial_weight");
+                " roll-backs (tokenizer_training.roll_backs): train anew with a lower "
+                "learning_rate or adversarial_weight, in another --out");
   ++recovery_.roll_backs;
   const bool adversarial = adversarial_weight(step) > 0;
   double& factor = adversarial ? recovery_.adversarial_factor : recovery_.rate_factor;

@@ -18,6 +18,17 @@ std::string differing_keys(const InitialWeights& initial, const Recipe& recipe) 
   return text;
 }
 
+// Refuses what changes what the same weights compute and shows in no shape.
+void require_same_meaning(const InitialWeights& initial, const Recipe& recipe) {
+  const auto& table = initial.config.kind;
+  const auto there = to_json(initial.config.recipe), here = to_json(recipe);
+  for (const char* key : {"l2_normalised", "heads", "rope_base", "norm_epsilon"})
+    if (here[table].contains(key) && here[table][key] != there[table][key])
+      throw FileError(initial.folder / "config.json", table + "." + key, there[table][key].dump(),
+                      here[table][key].dump() +
+                          " as in the recipe: the same weights would compute something else");
+}
+
 }  // namespace
 
 InitialWeights read_initial_weights(const fs::path& folder, const std::string& kind) {
@@ -29,6 +40,7 @@ InitialWeights read_initial_weights(const fs::path& folder, const std::string& k
 
 void load_initial_weights(torch::nn::Module& module, const InitialWeights& initial,
                           const Recipe& recipe) {
+  require_same_meaning(initial, recipe);
   try {
     load_tensors(module, initial.tensors, "--init " + initial.folder.string());
   } catch (const Error& error) {

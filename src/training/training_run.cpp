@@ -164,7 +164,8 @@ class Loop {
 
   void roll_back(const Diverged& cause, Progress& progress) {
     if (!fs::exists(good_))
-      throw Error(std::string(cause.what()) + "; lower the learning rate and go on with --resume");
+      throw Error(std::string(cause.what()) +
+                  "; train anew with a lower learning rate, in another --out");
     const auto from = step_;
     load(SafetensorsFile::open(good_), good_);
     const auto lowered = trainer_.recover(cause, from);

@@ -122,7 +122,7 @@ TEST(TrainingRun, WithoutARemedyDivergenceEndsTheRun) {
   trainer.diverges_at = {4};
   trainer.has_remedy = false;
   const auto problem = error_of([&] { run_training(trainer, run_in(folder / "run")); });
-  EXPECT_NE(problem.find("training has diverged: step 4; lower the learning rate"),
+  EXPECT_NE(problem.find("training has diverged: step 4; train anew with a lower learning rate"),
             std::string::npos)
       << problem;
   EXPECT_FALSE(fs::exists(folder / "run/training/good.safetensors"));
