@@ -9,7 +9,6 @@
 #include "base/progress.h"
 #include "base/settings.h"
 #include "cli/command.h"
-#include "dataset/image_set.h"
 #include "experiment/study_experiment.h"
 #include "study/work.h"
 
@@ -37,7 +36,7 @@ int worker_count(const StudyRunOptions& options) {
   return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
-nlohmann::json totals(const SweepFile& file, const Plan& plan, double images,
+nlohmann::json totals(const SweepFile& file, const Plan& plan, const ImageCounts& images,
                       const StudyRunOptions& options) {
   std::map<std::string, nlohmann::json> kinds;
   RunCost all;
@@ -60,8 +59,8 @@ nlohmann::json totals(const SweepFile& file, const Plan& plan, double images,
           {"seconds_longest_run", longest / options.flops_per_second}};
 }
 
-void print(const Plan& plan, const SweepFile& file, const nlohmann::json& sum, double images,
-           const StudyRunOptions& options) {
+void print(const Plan& plan, const SweepFile& file, const nlohmann::json& sum,
+           const ImageCounts& images, const StudyRunOptions& options) {
   for (const auto& run : plan.runs) {
     const double flops = cost_of(file, run, images).flops;
     std::cout << run.id << "  " << to_json(run.kind).get<std::string>();
@@ -91,9 +90,8 @@ void record(const StudyFolder& folder, const SweepFile& file, const Plan& plan) 
 
 void run(const StudyRunOptions& options) {
   const auto file = read(options);
-  const auto plan = make_plan(file);
-  const double images = static_cast<double>(open_images(file.data)->size()) *
-                        (1 - load_recipe(file.recipe, file.set).data.valid_fraction);
+  const auto plan = make_plan(file, inputs_of(file));
+  const auto images = ImageCounts::of(file);
   const auto sum = totals(file, plan, images, options);
   if (!options.quiet && options.json != "-") print(plan, file, sum, images, options);
   if (options.dry_run) return write_results(options.json, sum);
@@ -105,6 +103,7 @@ void run(const StudyRunOptions& options) {
                      : std::max(1, static_cast<int>(std::thread::hardware_concurrency()) /
                                        worker_count(options));
   each.device = options.device;
+  each.quiet = options.quiet;
   const auto done = work(
       plan, folder,
       {.workers = worker_count(options),

@@ -50,7 +50,8 @@ bool is_held_out(std::size_t family, const DataConfig& config);
 std::shared_ptr<const ImageSet> take_split(std::shared_ptr<const ImageSet> images, Split split,
                                            const DataConfig& config);
 
-/// SHA-256 of every image's name and label: tells whether two runs read the same list.
+/// SHA-256 of every image's file name and class, in order: tells whether two runs read the same
+/// list, wherever it lies.
 std::string listing_hash(const ImageSet& images);
 
 }  // namespace tessera

@@ -80,7 +80,8 @@ std::shared_ptr<const ImageSet> take_split(std::shared_ptr<const ImageSet> image
 std::string listing_hash(const ImageSet& images) {
   std::string listing;
   for (std::size_t i = 0; i < images.size(); ++i)
-    listing += images.name(i) + '\t' + images.class_names()[images.label(i)] + '\n';
+    listing += fs::path(images.name(i)).filename().string() + '\t' +
+               images.class_names()[images.label(i)] + '\n';
   return sha256(listing);
 }
 

@@ -24,6 +24,7 @@ struct ExperimentOptions : RunOptions {
   int search_samples = 1000;  ///< images drawn for each scale of guidance tried
   int held_out_images = 0;    ///< test images measured; 0 is all
   std::vector<double> guidance = {1.0, 1.5, 2.0};
+  bool nearest_train = true;  ///< look for copies of training images among the samples
 };
 
 /// The options that every command shares, for a stage of an experiment.

@@ -36,8 +36,13 @@ nlohmann::json GeneratorExperiment::likelihood() const {
 }
 
 nlohmann::json GeneratorExperiment::generation() const {
+  SampleReferences references(options_, recipe_.data, made("tokenizer"));
+  return generation(references);
+}
+
+nlohmann::json GeneratorExperiment::generation(SampleReferences& references) const {
   return stage("generation", [&] {
-    return measure_samples(options_, recipe_, made("tokenizer"), model(),
+    return measure_samples(options_, recipe_, references, model(),
                            folders_.folder / folders_.samples);
   });
 }

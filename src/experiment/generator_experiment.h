@@ -8,6 +8,8 @@
 
 namespace tessera {
 
+class SampleReferences;
+
 /// Where stage 2 finds what stage 1 left (TokenizerExperiment), and where it works.
 struct GeneratorFolders {
   fs::path tokenizer;                   ///< with tokenizer/ and the token files
@@ -29,8 +31,11 @@ class GeneratorExperiment {
   /// What evaluate_likelihood returns.
   nlohmann::json likelihood() const;
   /// Samples against held-out images: what compare() returns, "fd_reconstructions", "cfg" with the
-  /// "guidance_search" that chose it on held-out training images, "nearest_train".
+  /// "guidance_search" that chose it on held-out training images, "nearest_train" unless the
+  /// options leave it out.
   nlohmann::json generation() const;
+  /// The same against references that are shared with other generators on this tokenizer.
+  nlohmann::json generation(SampleReferences& references) const;
 
  private:
   nlohmann::json stage(const std::string& name, const std::function<nlohmann::json()>& work) const {

@@ -2,10 +2,8 @@
 
 #include "base/progress.h"
 #include "base/random.h"
-#include "experiment/held_out.h"
 #include "generator/sampler.h"
 #include "image/image.h"
-#include "metrics/generation.h"
 #include "metrics/reconstruction.h"
 #include "tokenizer/image_tensors.h"
 #include "training/device.h"
@@ -21,28 +19,23 @@ enum Draw : std::uint64_t { kSearch = 1, kMeasured = 2, kSheet = 3 };
 
 class MeasuredSamples {
  public:
-  MeasuredSamples(const ExperimentOptions& options, const Recipe& recipe, const fs::path& tokenizer,
-                  const fs::path& generator)
+  MeasuredSamples(const ExperimentOptions& options, const Recipe& recipe,
+                  SampleReferences& references, const fs::path& generator)
       : options_(options),
         recipe_(recipe),
-        held_out_(options, recipe.data),
-        device_(open_device(options)),
-        tokenizer_(Tokenizer::load(tokenizer.string(), device_)),
-        generator_(Generator::load(generator.string(), device_)),
-        net_(FeatureNet::load(options.metric_features, device_)) {}
+        references_(references),
+        generator_(Generator::load(generator.string(), references.device())) {}
 
   nlohmann::json measure(const fs::path& sheet) {
     const auto [guidance, tried] = choose_guidance();
     write_sheet(guidance, sheet);
     const auto codes = draw(options_.samples, guidance, kMeasured, "samples");
-    const auto rows = features_of(net_, decoded(codes));
-    const auto held_out = held_out_.test_batches(device_);
-    auto result = compare(GenerationReference(net_, held_out), rows);
-    const GenerationReference own(net_, reconstructions_of(tokenizer_, held_out));
-    result["fd_reconstructions"] = frechet_distance_to(own, rows);
+    const auto rows = features_of(references_.net(), decoded(codes));
+    auto result = compare(references_.held_out(), rows);
+    result["fd_reconstructions"] = frechet_distance_to(references_.reconstructions(), rows);
     result["cfg"] = guidance;
     result["guidance_search"] = tried;
-    result["nearest_train"] = nearest(codes);
+    if (options_.nearest_train) result["nearest_train"] = nearest(codes);
     return result;
   }
 
@@ -62,23 +55,25 @@ class MeasuredSamples {
     return codes;
   }
 
+  torch::Tensor decode(const torch::Tensor& codes) {
+    return references_.tokenizer().decode(codes.to(references_.device()));
+  }
+
   ImageBatches decoded(const torch::Tensor& codes) {
     return [this, codes](const std::function<void(const torch::Tensor&)>& use) {
-      for (const auto& part : codes.split(100))
-        use(tokenizer_.decode(part.to(device_)).clamp(-1, 1));
+      for (const auto& part : codes.split(100)) use(decode(part).clamp(-1, 1));
     };
   }
 
   // The guidance whose samples are nearest to held-out training images: the test set has no say in
   // it.
   std::pair<double, nlohmann::json> choose_guidance() {
-    const GenerationReference reference(
-        net_, held_out_.batches(held_out_.valid(), device_, options_.held_out_images));
     auto tried = nlohmann::json::array();
     double best = options_.guidance.front(), best_distance = INFINITY;
     for (const double guidance : options_.guidance) {
       const auto codes = draw(options_.search_samples, guidance, kSearch, "guidance search");
-      const double distance = frechet_distance_to(reference, features_of(net_, decoded(codes)));
+      const double distance =
+          frechet_distance_to(references_.search(), features_of(references_.net(), decoded(codes)));
       tried.push_back({{"cfg", guidance}, {"fd", distance}});
       if (distance < best_distance) best = guidance, best_distance = distance;
     }
@@ -91,32 +86,65 @@ class MeasuredSamples {
     // Drawn class by class in turn; shown one class a row.
     const auto rows =
         codes.view({kSheetImagesPerClass, classes, -1}).transpose(0, 1).flatten(0, 1).contiguous();
-    const auto images = images_of(tokenizer_.decode(rows.to(device_)).cpu());
+    const auto images = images_of(decode(rows).cpu());
     write_png(path, image_grid(images, kSheetImagesPerClass));
   }
 
   nlohmann::json nearest(const torch::Tensor& codes) {
     const auto count = std::min<std::int64_t>(kNearestImages, codes.size(0));
+    const auto& images = references_.images();
+    const auto& device = references_.device();
     return nearest_train(
-        &net_, held_out_.batches(held_out_.train(), device_, options_.encoded_images),
-        decoded(codes.slice(0, 0, count)), held_out_.batches(held_out_.test(), device_, count));
+        &references_.net(), images.batches(images.train(), device, options_.encoded_images),
+        decoded(codes.slice(0, 0, count)), images.batches(images.test(), device, count));
   }
 
   const ExperimentOptions& options_;
   const Recipe& recipe_;
-  HeldOut held_out_;
-  torch::Device device_;
-  Tokenizer tokenizer_;
+  SampleReferences& references_;
   Generator generator_;
-  FeatureNet net_;
 };
 
 }  // namespace
 
+SampleReferences::SampleReferences(const ExperimentOptions& options, const DataConfig& data,
+                                   fs::path tokenizer)
+    : options_(options),
+      images_(options, data),
+      tokenizer_folder_(std::move(tokenizer)),
+      device_(open_device(options)) {}
+
+const FeatureNet& SampleReferences::net() {
+  if (!net_) net_ = FeatureNet::load(options_.metric_features, device_);
+  return *net_;
+}
+
+Tokenizer& SampleReferences::tokenizer() {
+  if (!tokenizer_) tokenizer_ = Tokenizer::load(tokenizer_folder_.string(), device_);
+  return *tokenizer_;
+}
+
+const GenerationReference& SampleReferences::search() {
+  if (!search_)
+    search_.emplace(net(), images_.batches(images_.valid(), device_, options_.held_out_images));
+  return *search_;
+}
+
+const GenerationReference& SampleReferences::held_out() {
+  if (!held_out_) held_out_.emplace(net(), images_.test_batches(device_));
+  return *held_out_;
+}
+
+const GenerationReference& SampleReferences::reconstructions() {
+  if (!reconstructions_)
+    reconstructions_.emplace(net(), reconstructions_of(tokenizer(), images_.test_batches(device_)));
+  return *reconstructions_;
+}
+
 nlohmann::json measure_samples(const ExperimentOptions& options, const Recipe& recipe,
-                               const fs::path& tokenizer, const fs::path& generator,
+                               SampleReferences& references, const fs::path& generator,
                                const fs::path& sheet) {
-  return MeasuredSamples(options, recipe, tokenizer, generator).measure(sheet);
+  return MeasuredSamples(options, recipe, references, generator).measure(sheet);
 }
 
 }  // namespace tessera

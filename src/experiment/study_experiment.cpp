@@ -2,11 +2,15 @@
 
 #include <cmath>
 
+#include "base/settings.h"
 #include "base/version.h"
+#include "dataset/image_set.h"
 #include "experiment/feature_networks.h"
 #include "experiment/generator_experiment.h"
+#include "experiment/measured_samples.h"
 #include "experiment/tokenizer_experiment.h"
 #include "generator/flops.h"
+#include "models/model_config.h"
 #include "tokenizer/flops.h"
 
 namespace tessera {
@@ -38,6 +42,8 @@ class StudyExperiment {
     if (run_.kind == RunKind::tokenizer) result = tokenizer();
     if (run_.kind == RunKind::generator) result = generator();
     result["run"] = to_json(run_);
+    result["recipe"] = to_json(run_.recipe);
+    result["threads"] = options_.threads;
     result.update(made_by(run_.seed));
     return result;
   }
@@ -67,9 +73,10 @@ class StudyExperiment {
   nlohmann::json generator() {
     auto points = nlohmann::json::array();
     std::string trunk;
+    SampleReferences references(options_, run_.recipe.data, tokenizer_folder() / "tokenizer");
     for (std::size_t point = 0; point < run_.points.size(); ++point) {
       trunk = extend(trunk, point);
-      points.push_back(finish(trunk, point));
+      points.push_back(finish(trunk, point, references));
     }
     for (std::size_t point = 0; point < run_.points.size(); ++point)
       fs::remove_all(here_ / trunk_name(point));
@@ -89,10 +96,11 @@ class StudyExperiment {
                                 nlohmann::json(decay_fraction).dump());
     return options;
   }
+  fs::path tokenizer_folder() const { return folder_.models(run_.needs.back()); }
   GeneratorFolders folders(std::size_t point, const std::string& generator,
                            const std::string& prefix) const {
     const auto number = std::to_string(point);
-    return {.tokenizer = folder_.models(run_.needs.back()),
+    return {.tokenizer = tokenizer_folder(),
             .folder = here_,
             .generator = generator,
             .samples = "samples-" + number + ".png",
@@ -112,15 +120,16 @@ class StudyExperiment {
     return (here_ / trunk_name(point)).string();
   }
 
-  nlohmann::json finish(const std::string& trunk, std::size_t point) const {
+  nlohmann::json finish(const std::string& trunk, std::size_t point,
+                        SampleReferences& references) const {
     const int steps = run_.points[point];
-    const auto options =
-        with_steps(steps, static_cast<double>(steps - constant_steps(point)) / steps);
+    auto options = with_steps(steps, static_cast<double>(steps - constant_steps(point)) / steps);
+    options.nearest_train = point + 1 == run_.points.size();  // it takes longer than all the rest
     const auto where = folders(point, "generator-" + std::to_string(point), "point-");
     const GeneratorExperiment experiment(options, where);
     nlohmann::json result = {{"generator", experiment.train(trunk)},
                              {"likelihood", experiment.likelihood()},
-                             {"generation", experiment.generation()},
+                             {"generation", experiment.generation(references)},
                              {"samples", where.samples}};
     remove_training(here_ / where.generator);
     return result;
@@ -141,16 +150,19 @@ GeneratorShape shape_of(const Recipe& recipe) {
           .grid_columns = recipe.grid()};
 }
 
-RunCost tokenizer_cost(const Recipe& recipe, double images) {
+RunCost tokenizer_cost(const Recipe& recipe, const ImageCounts& images) {
   const double passes = recipe.data.flip ? 2 : 1;
+  const auto flops = tokenizer_flops(recipe);
+  // Train, valid and held-out images are encoded; the last are encoded and decoded again.
   return {.flops = tokenizer_training_flops(recipe, tokenizer_steps(recipe)) +
-                   tokenizer_flops(recipe).encoder * images * passes,
+                   flops.encoder * (images.train * passes + images.valid + 2 * images.held_out) +
+                   flops.decoder * images.held_out,
           .bytes = static_cast<std::size_t>(
               4 * static_cast<double>(tokenizer_parameters(recipe.tokenizer)) +
-              2 * recipe.tokens_per_image() * images * passes)};
+              2 * recipe.tokens_per_image() * images.train * passes)};
 }
 
-RunCost generator_cost(const SweepFile& file, const PlannedRun& run) {
+RunCost generator_cost(const SweepFile& file, const PlannedRun& run, const ImageCounts& images) {
   const auto shape = shape_of(run.recipe);
   const double step = 3 * forward_flops(run.recipe.generator, shape).total() *
                       run.recipe.generator_training.batch_size;
@@ -158,7 +170,8 @@ RunCost generator_cost(const SweepFile& file, const PlannedRun& run) {
       file.samples + file.search_samples * static_cast<double>(file.guidance.size());
   const double image =
       2 * cached_flops(run.recipe.generator, shape).total() + tokenizer_flops(run.recipe).decoder;
-  RunCost cost;
+  const auto tokenizer = tokenizer_flops(run.recipe);
+  RunCost cost{.flops = (tokenizer.encoder + tokenizer.decoder) * images.held_out};
   double before = 0;
   for (const int steps : run.points) {
     const double constant = steps * (1 - file.decay_fraction);
@@ -178,11 +191,32 @@ nlohmann::json run_study_experiment(const SweepFile& file, const StudyFolder& fo
   return StudyExperiment(file, folder, run, options).run();
 }
 
-RunCost cost_of(const SweepFile& file, const PlannedRun& run, double images) {
+ImageCounts ImageCounts::of(const SweepFile& file) {
+  const auto config = load_recipe(file.recipe, file.set).data;
+  const auto all = static_cast<double>(open_images(file.data)->size());
+  ImageCounts counts{.train = all * (1 - config.valid_fraction),
+                     .valid = all * config.valid_fraction};
+  counts.held_out = file.held_out.empty() ? counts.valid
+                                          : static_cast<double>(open_images(file.held_out)->size());
+  if (file.measured_images > 0)
+    counts.held_out = std::min(counts.held_out, double{1} * file.measured_images);
+  return counts;
+}
+
+StudyInputs inputs_of(const SweepFile& file) {
+  StudyInputs inputs{.images = listing_hash(*open_images(file.data))};
+  if (!file.held_out.empty()) inputs.held_out = listing_hash(*open_images(file.held_out));
+  if (!file.features.empty())
+    inputs.features = model_hash(fs::path(file.features) / "loss") +
+                      model_hash(fs::path(file.features) / "metric");
+  return inputs;
+}
+
+RunCost cost_of(const SweepFile& file, const PlannedRun& run, ImageCounts images) {
   if (run.recipe.data.train_images > 0)
-    images = std::min(images, static_cast<double>(run.recipe.data.train_images));
+    images.train = std::min(images.train, static_cast<double>(run.recipe.data.train_images));
   if (run.kind == RunKind::tokenizer) return tokenizer_cost(run.recipe, images);
-  if (run.kind == RunKind::generator) return generator_cost(file, run);
+  if (run.kind == RunKind::generator) return generator_cost(file, run, images);
   return {};
 }
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 
@@ -31,6 +33,12 @@ double student_t(int freedom) {
 // What two rows must share to be compared.
 using Place = std::pair<std::string, int>;  // generator, steps
 
+std::string short_number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return text;
+}
+
 int steps_of(const StudyRow& row) { return row.settings.value("generator_training.steps", 0); }
 Place place_of(const StudyRow& row) { return {row.generator, steps_of(row)}; }
 
@@ -41,6 +49,13 @@ bool matches(const RowFilter& filter, const StudyRow& row) {
 
 // The number that a row is compared by.
 using Value = std::function<double(const StudyRow& row)>;
+using BySeed = std::map<std::uint64_t, double>;
+
+std::vector<double> values_of(const BySeed& by_seed) {
+  std::vector<double> values;
+  for (const auto& [seed, value] : by_seed) values.push_back(value);
+  return values;
+}
 
 class Rows {
  public:
@@ -52,23 +67,51 @@ class Rows {
   }
 
   // One difference a seed, the mean over its pairs; seeds without any are left out.
-  std::vector<double> differences(const RowFilter& filter, const Value& value) const {
-    std::vector<double> result;
+  BySeed differences(const RowFilter& filter, const Value& value) const {
+    return differences(filter, rule_.design, rule_.reference, value);
+  }
+  BySeed differences(const RowFilter& filter, const std::string& design_name,
+                     const std::vector<std::string>& references, const Value& value) const {
+    BySeed result;
     for (const auto& [seed, designs] : by_seed_) {
-      const auto design = designs.find(rule_.design);
+      const auto design = designs.find(design_name);
       if (design == designs.end()) continue;
       double sum = 0;
       int pairs = 0;
       for (const auto* row : design->second) {
         if (!matches(filter, *row)) continue;
-        if (const auto other = reference(designs, *row, value)) {
+        if (const auto other = reference(designs, references, *row, value)) {
           sum += value(*row) - *other;
           ++pairs;
         }
       }
-      if (pairs > 0 && std::isfinite(sum)) result.push_back(sum / pairs);
+      if (pairs > 0 && std::isfinite(sum)) result[seed] = sum / pairs;
     }
     return result;
+  }
+
+  // Positions of an image in the design's rows.
+  std::size_t positions() const {
+    std::size_t most = 0;
+    for (const auto& [seed, designs] : by_seed_)
+      if (const auto design = designs.find(rule_.design); design != designs.end())
+        for (const auto* row : design->second) most = std::max(most, row->by_position.size());
+    return most;
+  }
+
+  // "; left out, outside the references' psnr: seed 2 (21.18)", or nothing.
+  std::string outside(const RowFilter& filter) const {
+    std::string text;
+    if (rule_.at_equal.empty()) return text;
+    const auto value = [&](const StudyRow& row) { return row.metric(rule_.metric); };
+    for (const auto& [seed, designs] : by_seed_)
+      if (const auto design = designs.find(rule_.design); design != designs.end())
+        for (const auto* row : design->second)
+          if (matches(filter, *row) && !reference(designs, rule_.reference, *row, value))
+            text += (text.empty() ? "" : ", ") + ("seed " + std::to_string(seed)) + " (" +
+                    row->generator + ", " + short_number(row->metric(rule_.at_equal)) + ")";
+    return text.empty() ? text
+                        : "left out, outside the references' " + rule_.at_equal + ": " + text;
   }
 
  private:
@@ -84,10 +127,11 @@ class Rows {
 
   // The reference's value where `row` is, or that of several, interpolated to where `at_equal` is
   // the row's own; nothing where the row lies outside them.
-  std::optional<double> reference(const Designs& designs, const StudyRow& row,
+  std::optional<double> reference(const Designs& designs,
+                                  const std::vector<std::string>& references, const StudyRow& row,
                                   const Value& value) const {
     std::vector<std::pair<double, double>> points;  // at_equal, value
-    for (const auto& name : rule_.reference)
+    for (const auto& name : references)
       if (const auto* other = at(designs, name, place_of(row)))
         points.emplace_back(rule_.at_equal.empty() ? 0 : other->metric(rule_.at_equal),
                             value(*other));
@@ -121,6 +165,14 @@ const char* verdict_of(const FindingRule& rule, const MeanInterval& found) {
   return kOpen;
 }
 
+std::string second_design(const FindingRule& rule) {
+  return rule.against.design.empty() ? rule.design : rule.against.design;
+}
+std::vector<std::string> second_references(const FindingRule& rule) {
+  if (rule.against.reference.empty()) return rule.reference;
+  return {rule.against.reference};
+}
+
 std::string rule_text(const FindingRule& rule) {
   std::string text = rule.metric + " of " + rule.design + " minus that of ";
   for (std::size_t i = 0; i < rule.reference.size(); ++i)
@@ -128,8 +180,13 @@ std::string rule_text(const FindingRule& rule) {
   if (!rule.at_equal.empty()) text += " at equal " + rule.at_equal;
   if (rule.kind == FindingKind::positions) text += ", at each position of an image";
   if (rule.kind == FindingKind::ratio)
-    return "compute that " + rule.reference.front() + " takes over what " + rule.design +
-           " takes for the same " + rule.metric + ", from the fits: the 95% interval lies above 1";
+    return "training compute of the generator that " + rule.reference.front() +
+           " takes over what " + rule.design + " takes for the same " + rule.metric +
+           ", the middle of what both reach, from the fits: the 95% interval lies above 1";
+  if (rule.kind == FindingKind::crossover)
+    return "from the fits of " + rule.metric + ": " + rule.design + " is better than " +
+           rule.reference.front() +
+           " above a compute whose 95% interval is bounded on both sides, and not below it";
   const auto rows = [](const RowFilter& filter) {
     auto words = filter.generator;
     if (filter.steps > 0)
@@ -137,7 +194,11 @@ std::string rule_text(const FindingRule& rule) {
     return words.empty() ? std::string("all rows") : words;
   };
   if (rule.kind == FindingKind::interaction)
-    text += ": in " + rows(rule.where) + " less the same in " + rows(rule.against);
+    text += ": in " + rows(rule.where) + " less " +
+            (rule.against.design.empty() && rule.against.reference.empty()
+                 ? "the same"
+                 : second_design(rule) + " minus " + second_references(rule).front()) +
+            " in " + rows(rule.against);
   else if (!rule.where.generator.empty() || rule.where.steps > 0)
     text += ", " + rows(rule.where);
   text += ", averaged over pairs in each seed; the 95% interval over seeds lies ";
@@ -157,6 +218,7 @@ nlohmann::json entry(const FindingRule& rule, const char* verdict, const std::st
                      nlohmann::json numbers = nlohmann::json::array()) {
   return {{"name", rule.name},
           {"statement", rule.statement},
+          {"sweep", rule.sweep},
           {"rule", rule_text(rule)},
           {"verdict", verdict},
           {"why", why},
@@ -168,51 +230,62 @@ std::string short_of_seeds(std::size_t found) {
 }
 
 nlohmann::json decide_difference(const FindingRule& rule, const Rows& rows) {
-  const auto values =
-      rows.differences(rule.where, [&](const auto& row) { return row.metric(rule.metric); });
-  if (values.size() < 2) return entry(rule, kOpen, short_of_seeds(values.size()));
+  const auto values = values_of(
+      rows.differences(rule.where, [&](const auto& row) { return row.metric(rule.metric); }));
+  const auto outside = rows.outside(rule.where);
+  if (values.size() < 2)
+    return entry(rule, kOpen,
+                 short_of_seeds(values.size()) + (outside.empty() ? "" : "; " + outside));
   const auto found = mean_interval(values);
-  return entry(rule, verdict_of(rule, found), "", {number("difference", found)});
+  return entry(rule, verdict_of(rule, found), outside, {number("difference", found)});
 }
 
 nlohmann::json decide_interaction(const FindingRule& rule, const Rows& rows) {
   const auto value = [&](const StudyRow& row) { return row.metric(rule.metric); };
-  auto here = rows.differences(rule.where, value);
-  const auto there = rows.differences(rule.against, value);
-  if (here.size() < 2 || here.size() != there.size())
-    return entry(rule, kOpen, short_of_seeds(std::min(here.size(), there.size())));
-  const auto first = mean_interval(here), second = mean_interval(there);
-  for (std::size_t i = 0; i < here.size(); ++i) here[i] -= there[i];
-  const auto found = mean_interval(here);
+  const auto here = rows.differences(rule.where, value);
+  const auto there =
+      rows.differences(rule.against, second_design(rule), second_references(rule), value);
+  std::vector<double> first, second, both;  // of the seeds that have both
+  for (const auto& [seed, difference] : here) {
+    const auto other = there.find(seed);
+    if (other == there.end()) continue;
+    first.push_back(difference), second.push_back(other->second);
+    both.push_back(difference - other->second);
+  }
+  if (both.size() < 2) return entry(rule, kOpen, short_of_seeds(both.size()));
+  const auto found = mean_interval(both);
   return entry(rule, verdict_of(rule, found), "",
-               {number("difference of the differences", found), number("where", first),
-                number("against", second)});
+               {number("difference of the differences", found),
+                number("where", mean_interval(first)), number("against", mean_interval(second))});
 }
 
 // Every position must point the claimed way, and the mean over positions beyond doubt.
-nlohmann::json decide_positions(const FindingRule& rule, const std::vector<StudyRow>& all,
-                                const Rows& rows) {
-  std::size_t positions = 0;
-  for (const auto& row : all) positions = std::max(positions, row.by_position.size());
-  std::vector<double> means;
+nlohmann::json decide_positions(const FindingRule& rule, const Rows& rows) {
+  const auto positions = rows.positions();
+  const bool nats = rule.metric == "nats_per_token";
+  const auto at = [nats](const StudyRow& row, std::size_t position) {
+    if (position >= row.by_position.size()) return std::numeric_limits<double>::quiet_NaN();
+    return nats ? row.by_position[position]
+                : row.metric("unigram_entropy") - row.by_position[position];
+  };
   int agree = 0;
   double weakest = INFINITY;
   const double sign = rule.expect == Expected::lower ? -1 : 1;
   for (std::size_t position = 0; position < positions; ++position) {
-    const auto values = rows.differences(rule.where, [&](const StudyRow& row) {
-      return position < row.by_position.size() ? row.by_position[position] : NAN;
-    });
+    const auto values = values_of(
+        rows.differences(rule.where, [&](const StudyRow& row) { return at(row, position); }));
     if (values.size() < 2) return entry(rule, kOpen, short_of_seeds(values.size()));
     const double mean = mean_interval(values).value;
     agree += sign * mean > rule.margin;
     weakest = std::min(weakest, sign * mean);
   }
   if (positions == 0) return entry(rule, kOpen, "no row holds the loss by position");
-  const auto overall = mean_interval(rows.differences(rule.where, [](const StudyRow& row) {
-    double sum = 0;
-    for (const double nats : row.by_position) sum += nats;
-    return sum / static_cast<double>(row.by_position.size());
-  }));
+  const auto overall =
+      mean_interval(values_of(rows.differences(rule.where, [&](const StudyRow& row) {
+        double sum = 0;
+        for (std::size_t position = 0; position < positions; ++position) sum += at(row, position);
+        return sum / static_cast<double>(positions);
+      })));
   const auto beyond = verdict_of(rule, overall);
   const bool every = agree == static_cast<int>(positions);
   const char* verdict = every ? beyond : (beyond == kReproduced ? kOpen : beyond);
@@ -222,24 +295,49 @@ nlohmann::json decide_positions(const FindingRule& rule, const std::vector<Study
                {number("mean over positions", overall)});
 }
 
+nlohmann::json fitted_number(const std::string& label, const nlohmann::json& found) {
+  return {{"label", label},
+          {"value", found.at("value")},
+          {"low", found.at("low")},
+          {"high", found.at("high")}};
+}
+
 nlohmann::json decide_ratio(const FindingRule& rule, const nlohmann::json& fits) {
   auto numbers = nlohmann::json::array();
-  bool above = true, below = true;
+  const char* verdict = kOpen;
   for (const auto& ratio : fits.value("ratios", nlohmann::json::array())) {
     if (ratio.value("metric", "") != rule.metric || ratio.value("design", "") != rule.design ||
         ratio.value("reference", "") != rule.reference.front())
       continue;
-    const auto& found = ratio.at("ratio");
-    numbers.push_back({{"label", rule.metric + " " + nlohmann::json(ratio.at("quality")).dump()},
-                       {"value", found.at("value")},
-                       {"low", found.at("low")},
-                       {"high", found.at("high")}});
-    above = above && found.at("low").is_number() && found.at("low").get<double>() > 1;
-    below = below && found.at("high").is_number() && found.at("high").get<double>() < 1;
+    const auto quality = rule.metric + " " + short_number(ratio.at("quality").get<double>());
+    for (const auto& [key, of] :
+         {std::pair{"generator_ratio", "generator"}, {"ratio", "both stages"}})
+      numbers.push_back(fitted_number(quality + ", " + of, ratio.at(key)));
+    if (ratio.at("at") != "middle") continue;
+    const auto& found = ratio.at("generator_ratio");
+    // An end that nothing bounds is null: infinitely much.
+    if (!found.at("low").is_number() || found.at("low").get<double>() > 1) verdict = kReproduced;
+    if (found.at("high").is_number() && found.at("high").get<double>() < 1) verdict = kNot;
   }
   if (numbers.empty())
     return entry(rule, kOpen, "the fits hold no quality that both designs reach");
-  return entry(rule, above ? kReproduced : (below ? kNot : kOpen), "", numbers);
+  return entry(rule, verdict, "", numbers);
+}
+
+nlohmann::json decide_crossover(const FindingRule& rule, const nlohmann::json& fits) {
+  for (const auto& crossing : fits.value("crossovers", nlohmann::json::array())) {
+    const auto better = crossing.value("design", ""), worse = crossing.value("reference", "");
+    const bool claimed = better == rule.design && worse == rule.reference.front();
+    const bool reversed = worse == rule.design && better == rule.reference.front();
+    if (crossing.value("metric", "") != rule.metric || !(claimed || reversed)) continue;
+    const auto numbers =
+        nlohmann::json::array({fitted_number("FLOPs of both stages", crossing.at("flops"))});
+    if (!crossing.at("decided"))
+      return entry(rule, kOpen, "the curves meet, but where is not bounded on both sides", numbers);
+    return entry(rule, claimed ? kReproduced : kNot, better + " is the better one above it",
+                 numbers);
+  }
+  return entry(rule, kOpen, "the curves do not meet in what was measured");
 }
 
 }  // namespace
@@ -255,16 +353,32 @@ MeanInterval mean_interval(const std::vector<double>& values) {
   return {mean, mean - half, mean + half, count};
 }
 
+namespace {
+
+// As the runs understood it, or, where only what was measured is kept, as it was written.
+SweepFile sweep_file_of(const fs::path& study) {
+  const auto path = study / "study.json";
+  if (!fs::exists(path) && fs::exists(study / "study.toml"))
+    return read_sweep_file(study / "study.toml");
+  SweepFile file;
+  from_json(file, read_json(path), path.string());
+  return file;
+}
+
+}  // namespace
+
 nlohmann::json decide(const FindingRule& rule, const std::vector<StudyRow>& rows,
                       const nlohmann::json& fits) {
   const Rows compared(rule, rows);
   switch (rule.kind) {
     case FindingKind::positions:
-      return decide_positions(rule, rows, compared);
+      return decide_positions(rule, compared);
     case FindingKind::interaction:
       return decide_interaction(rule, compared);
     case FindingKind::ratio:
       return decide_ratio(rule, fits);
+    case FindingKind::crossover:
+      return decide_crossover(rule, fits);
     case FindingKind::difference:
       break;
   }
@@ -272,9 +386,7 @@ nlohmann::json decide(const FindingRule& rule, const std::vector<StudyRow>& rows
 }
 
 nlohmann::json decide_findings(const fs::path& study) {
-  const auto path = study / "study.json";
-  SweepFile file;
-  from_json(file, read_json(path), path.string());
+  const auto file = sweep_file_of(study);
   const auto rows = read_rows(study);
   const auto fits_path = study / "fits.json";
   const auto fits = fs::exists(fits_path) ? read_json(fits_path) : nlohmann::json::object();

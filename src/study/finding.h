@@ -22,11 +22,12 @@ MeanInterval mean_interval(const std::vector<double>& values);
 /// is averaged over all pairs of rows that are equal in sweep, generator and steps; the interval is
 /// over seeds, since runs of one seed share a tokenizer. Reproduced: the whole interval lies on the
 /// claimed side of the margin; not reproduced: on the other; else not decidable at this scale.
-/// `fits` are fits.json's, for kind ratio. Returns findings.json's entry.
+/// `fits` are fits.json's, for kinds ratio and crossover. Returns findings.json's entry.
 nlohmann::json decide(const FindingRule& rule, const std::vector<StudyRow>& rows,
                       const nlohmann::json& fits);
 
-/// findings.json of a study: study.json's rules decided by results.json and fits.json.
+/// findings.json of a study: the rules of study.json, or of study.toml where there is none, decided
+/// by results.json and fits.json.
 nlohmann::json decide_findings(const fs::path& study);
 
 }  // namespace tessera

@@ -79,7 +79,9 @@ TEST(Findings, CompareWithSeveralReferencesAtEqualMetric) {
   EXPECT_NEAR(found["numbers"][0]["value"].get<double>(), -0.098, 1e-12);
   for (auto& one : rows)
     if (one.design == "CRT") one.metrics["psnr"] = 25;
-  EXPECT_EQ(decide(rule, rows, {})["verdict"], "not decidable at this scale");
+  const auto outside = decide(rule, rows, {});
+  EXPECT_EQ(outside["verdict"], "not decidable at this scale");
+  EXPECT_THAT(outside["why"].get<std::string>(), HasSubstr("psnr: seed 1 (S, 25)"));
 }
 
 TEST(Findings, AnInteractionIsADifferenceOfDifferences) {
@@ -100,6 +102,85 @@ TEST(Findings, AnInteractionIsADifferenceOfDifferences) {
   EXPECT_NEAR(found["numbers"][0]["value"].get<double>(), -0.398, 1e-12);
 }
 
+TEST(Findings, AnInteractionPairsWhatEachSeedHasOfBoth) {
+  // What CRT gains is 0 everywhere, but S has seeds 1 and 2 and L has seeds 2 and 3.
+  std::vector<StudyRow> rows;
+  for (const std::uint64_t seed : {1, 2}) {
+    rows.push_back(row("plain", seed, static_cast<double>(seed), 20, "S"));
+    rows.push_back(row("CRT", seed, static_cast<double>(2 * seed), 20, "S"));
+  }
+  for (const std::uint64_t seed : {2, 3}) {
+    rows.push_back(row("plain", seed, static_cast<double>(seed), 20, "L"));
+    rows.push_back(row("CRT", seed, static_cast<double>(2 * seed), 20, "L"));
+  }
+  auto rule = kRule;
+  rule.kind = FindingKind::interaction;
+  rule.where.generator = "S";
+  rule.against.generator = "L";
+  const auto found = decide(rule, rows, {});
+  EXPECT_EQ(found["verdict"], "not decidable at this scale");
+  EXPECT_THAT(found["why"].get<std::string>(), HasSubstr("1 seeds"));
+}
+
+TEST(Findings, AnInteractionMayBeBetweenDesigns) {
+  std::vector<StudyRow> rows;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const double noise = 1e-3 * static_cast<double>(seed);
+    rows.push_back(row("plain, 5k", seed, 1.0));
+    rows.push_back(row("CRT, 5k", seed, 0.7 + noise));
+    rows.push_back(row("plain", seed, 0.5));
+    rows.push_back(row("CRT", seed, 0.6));
+  }
+  FindingRule rule = kRule;
+  rule.kind = FindingKind::interaction;
+  rule.design = "CRT, 5k";
+  rule.reference = {"plain, 5k"};
+  rule.against.design = "CRT";
+  rule.against.reference = "plain";
+  const auto found = decide(rule, rows, {});
+  EXPECT_EQ(found["verdict"], "reproduced");
+  EXPECT_NEAR(found["numbers"][0]["value"].get<double>(), -0.398, 1e-12);
+  EXPECT_THAT(found["rule"].get<std::string>(), HasSubstr("less CRT minus plain in all rows"));
+}
+
+TEST(Findings, PositionsAreThoseOfTheDesignAndNotOfTheWholeStudy) {
+  std::vector<StudyRow> rows;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    rows.push_back(row("plain", seed, 1.0));
+    rows.push_back(row("CRT", seed, 0.7 + 1e-3 * static_cast<double>(seed)));
+    rows.push_back(row("256 tokens", seed, 1.0));
+    rows.back().by_position.assign(256, 1.0);
+  }
+  for (auto& one : rows) one.metrics["unigram_entropy"] = one.design == "CRT" ? 0.9 : 1.0;
+  auto rule = kRule;
+  rule.kind = FindingKind::positions;
+  rule.metric = "predictability";
+  rule.expect = Expected::higher;
+  // By hand: 1 - 1 against 0.9 - 0.702, and 1 - 0.5 against 0.9 - 0.351.
+  const auto found = decide(rule, rows, {});
+  EXPECT_EQ(found["verdict"], "reproduced");
+  EXPECT_NEAR(found["numbers"][0]["value"].get<double>(), (0.198 + 0.049) / 2, 1e-12);
+  EXPECT_THAT(found["why"].get<std::string>(), HasSubstr("2 of 2 positions"));
+}
+
+TEST(Findings, ACrossoverIsReadFromTheFits) {
+  auto rule = kRule;
+  rule.kind = FindingKind::crossover;
+  const auto with = [](const char* better, const char* worse, bool decided) {
+    return nlohmann::json{{"crossovers",
+                           {{{"metric", "fd"},
+                             {"design", better},
+                             {"reference", worse},
+                             {"decided", decided},
+                             {"flops", {{"value", 2e12}, {"low", 1e12}, {"high", 3e12}}}}}}};
+  };
+  EXPECT_EQ(decide(rule, {}, with("CRT", "plain", true))["verdict"], "reproduced");
+  EXPECT_EQ(decide(rule, {}, with("plain", "CRT", true))["verdict"], "not reproduced");
+  EXPECT_EQ(decide(rule, {}, with("CRT", "plain", false))["verdict"],
+            "not decidable at this scale");
+  EXPECT_EQ(decide(rule, {}, with("CRT", "other", true))["verdict"], "not decidable at this scale");
+}
+
 TEST(Findings, PositionsMustAllAgree) {
   std::vector<StudyRow> rows;
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
@@ -108,6 +189,7 @@ TEST(Findings, PositionsMustAllAgree) {
   }
   auto rule = kRule;
   rule.kind = FindingKind::positions;
+  rule.metric = "nats_per_token";
   EXPECT_EQ(decide(rule, rows, {})["verdict"], "reproduced");
   for (auto& one : rows)
     if (one.design == "CRT") one.by_position[1] = 0.6;
@@ -125,7 +207,9 @@ TEST(Findings, ARatioIsReadFromTheFits) {
                              {"design", "CRT"},
                              {"reference", "plain"},
                              {"quality", 0.3},
-                             {"ratio", {{"value", 2.0}, {"low", low}, {"high", 3.0}}}}}}};
+                             {"at", "middle"},
+                             {"ratio", {{"value", 1.1}, {"low", 1.0}, {"high", 1.2}}},
+                             {"generator_ratio", {{"value", 2.0}, {"low", low}, {"high", 3.0}}}}}}};
   };
   EXPECT_EQ(decide(rule, {}, with(1.2))["verdict"], "reproduced");
   EXPECT_EQ(decide(rule, {}, with(0.9))["verdict"], "not decidable at this scale");

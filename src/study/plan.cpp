@@ -77,7 +77,8 @@ std::string id_of(const char* prefix, const nlohmann::json& all) {
 
 class Planner {
  public:
-  explicit Planner(const SweepFile& file) : file_(file), varied_(varied_keys(file)) {
+  Planner(const SweepFile& file, const StudyInputs& inputs)
+      : file_(file), inputs_(inputs), varied_(varied_keys(file)) {
     if (file.features.empty()) add_features();
   }
 
@@ -92,7 +93,7 @@ class Planner {
     PlannedRun run{.kind = RunKind::features};
     run.recipe = load_recipe(file_.recipe, file_.set);
     run.set = file_.set;
-    run.id = id_of("f", {{"data", to_json(run.recipe.data)}, {"images", file_.data}});
+    run.id = id_of("f", {{"data", to_json(run.recipe.data)}, {"images", inputs_.images}});
     features_ = {run.id};
     runs_.push_back(run);
   }
@@ -152,8 +153,10 @@ class Planner {
                          {"regularizer", to_json(run.recipe.regularizer)},
                          {"training", to_json(run.recipe.tokenizer_training)},
                          {"seed", seed},
-                         {"images", file_.data},
-                         {"held_out", file_.held_out},
+                         {"images", inputs_.images},
+                         {"held_out", inputs_.held_out},
+                         {"features", inputs_.features},
+                         {"needs", features_},
                          {"measured", file_.measured_images}});
     // The same tokenizer may have a name in one sweep and another in the next: rows go by the
     // first.
@@ -228,10 +231,60 @@ class Planner {
   }
 
   const SweepFile& file_;
+  const StudyInputs& inputs_;
   std::set<std::string> varied_;
   std::vector<std::string> features_;
   std::map<std::string, std::string> tokenizers_;  // id to name
   std::vector<PlannedRun> runs_, generators_;      // runs_: features and tokenizers
+};
+
+// What a finding may name: the rows that will be there.
+class FindingNames {
+ public:
+  FindingNames(const FindingRule& rule, const Plan& plan) : rule_(rule) {
+    for (const auto& run : plan.runs) {
+      if (run.kind != RunKind::generator) continue;
+      for (std::size_t point = 0; point < run.points.size(); ++point) {
+        const auto& sweeps = run.sweeps[point];
+        if (!rule.sweep.empty() &&
+            std::find(sweeps.begin(), sweeps.end(), rule.sweep) == sweeps.end())
+          continue;
+        designs_.insert(run.design);
+        generators_.insert(run.generator);
+        points_.insert(run.points[point]);
+      }
+    }
+  }
+
+  void check() const {
+    require(designs_, rule_.design, "design");
+    for (const auto& reference : rule_.reference) require(designs_, reference, "reference");
+    check(rule_.where, "where");
+    check(rule_.against, "against");
+    if (!rule_.against.design.empty()) require(designs_, rule_.against.design, "against.design");
+    if (!rule_.against.reference.empty())
+      require(designs_, rule_.against.reference, "against.reference");
+  }
+
+ private:
+  std::string what(const std::string& key) const { return "finding " + rule_.name + ": " + key; }
+  void require(const std::set<std::string>& names, const std::string& name,
+               const std::string& key) const {
+    if (!names.contains(name))
+      throw Error(what(key) + " is '" + name + "', which " +
+                  (rule_.sweep.empty() ? "no sweep" : "sweep " + rule_.sweep) + " has; nearest: '" +
+                  nearest_name(name, {names.begin(), names.end()}) + "'");
+  }
+  void check(const RowFilter& filter, const std::string& key) const {
+    if (!filter.generator.empty()) require(generators_, filter.generator, key + ".generator");
+    if (filter.steps != 0 && !points_.contains(filter.steps))
+      throw Error(what(key) + ".steps is " + std::to_string(filter.steps) + ", expected one of " +
+                  nlohmann::json(points_).dump());
+  }
+
+  const FindingRule& rule_;
+  std::set<std::string> designs_, generators_;
+  std::set<int> points_;
 };
 
 }  // namespace
@@ -242,7 +295,11 @@ const PlannedRun& Plan::at(const std::string& id) const {
   throw Error("the plan holds no run " + id);
 }
 
-Plan make_plan(const SweepFile& file) { return Planner(file).plan(); }
+Plan make_plan(const SweepFile& file, const StudyInputs& inputs) {
+  auto plan = Planner(file, inputs).plan();
+  for (const auto& rule : file.findings) FindingNames(rule, plan).check();
+  return plan;
+}
 
 nlohmann::json to_json(const PlannedRun& run) {
   return {{"id", run.id},

@@ -38,8 +38,14 @@ struct Plan {
   const PlannedRun& at(const std::string& id) const;
 };
 
-/// Throws Error naming the sweep, design and key that is wrong.
-Plan make_plan(const SweepFile& file);
+/// SHA-256 of what runs are made of besides the file: lists of images, wherever they lie, and
+/// feature networks.
+struct StudyInputs {
+  std::string images, held_out, features;
+};
+
+/// Throws Error naming the sweep, design and key that is wrong, or the finding and name.
+Plan make_plan(const SweepFile& file, const StudyInputs& inputs);
 
 /// What a plan takes, by the counts of whoever can count.
 struct RunCost {

@@ -12,6 +12,8 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+const StudyInputs kInputs{.images = "1", .held_out = "2", .features = "3"};
+
 class Plans : public testing::Test {
  protected:
   void SetUp() override {
@@ -22,7 +24,7 @@ class Plans : public testing::Test {
                "recipe = \"recipe.toml\"\ndata = [\"images\"]\nfeatures = \"f\"\n" + text);
     return read_sweep_file(folder_ / "sweep.toml");
   }
-  Plan plan(const std::string& text) { return make_plan(read(text)); }
+  Plan plan(const std::string& text) { return make_plan(read(text), kInputs); }
   std::string problem(const std::string& text) {
     return error_of([&] { plan(text); });
   }
@@ -90,20 +92,26 @@ TEST_F(Plans, ADesignMaySayHowItsGeneratorsTrain) {
 TEST_F(Plans, IdsDependOnWhatARunMakesAndNothingElse) {
   const auto first = plan("seeds = [1]\n" + std::string(kTwoDesigns));
   auto file = read("title = \"other\"\nseeds = [1]\n" + std::string(kTwoDesigns));
-  EXPECT_EQ(make_plan(file).runs[0].id, first.runs[0].id);
-  file.data = {"others"};
-  EXPECT_NE(make_plan(file).runs[0].id, first.runs[0].id);
+  EXPECT_EQ(make_plan(file, kInputs).runs[0].id, first.runs[0].id);
+  file.data = {"the same images, elsewhere"};
+  EXPECT_EQ(make_plan(file, kInputs).runs[0].id, first.runs[0].id);
+  for (auto StudyInputs::*input :
+       {&StudyInputs::images, &StudyInputs::held_out, &StudyInputs::features}) {
+    auto others = kInputs;
+    others.*input = "other";
+    EXPECT_NE(make_plan(file, others).runs[0].id, first.runs[0].id);
+  }
   file = read("seeds = [2]\n" + std::string(kTwoDesigns));
-  EXPECT_NE(make_plan(file).runs[0].id, first.runs[0].id);
+  EXPECT_NE(make_plan(file, kInputs).runs[0].id, first.runs[0].id);
   file = read("samples = 77\nseeds = [1]\n" + std::string(kTwoDesigns));
-  EXPECT_EQ(make_plan(file).runs[0].id, first.runs[0].id);
-  EXPECT_NE(make_plan(file).runs[1].id, first.runs[1].id);
+  EXPECT_EQ(make_plan(file, kInputs).runs[0].id, first.runs[0].id);
+  EXPECT_NE(make_plan(file, kInputs).runs[1].id, first.runs[1].id);
 }
 
 TEST_F(Plans, FeatureNetworksComeFirstWhereTheFileNamesNone) {
   auto file = read("seeds = [1]\n" + std::string(kTwoDesigns));
   file.features.clear();
-  const auto found = make_plan(file);
+  const auto found = make_plan(file, kInputs);
   EXPECT_EQ(found.runs[0].kind, RunKind::features);
   EXPECT_THAT(found.runs[1].needs, ElementsAre(found.runs[0].id));
 }
@@ -127,6 +135,23 @@ TEST_F(Plans, MistakesAreNamed) {
                       "[[finding]]\nname = \"f\"\nstatement = \"s\"\ndesign = \"CRT\"\n"
                       "reference = [\"plain\"]\nsweep = \"headlin\"\n"),
               HasSubstr("nearest: 'headline'"));
+  EXPECT_THAT(problem("seeds = [1, 1]\n" + std::string(kTwoDesigns)), HasSubstr("each seed once"));
+  EXPECT_THAT(problem("seeds = [-1]\n" + std::string(kTwoDesigns)), HasSubstr("from 0 on"));
+  const auto finding = [&](const std::string& keys) {
+    return problem("points = [10, 20]\n" + std::string(kTwoDesigns) +
+                   "[[finding]]\nname = \"f\"\nstatement = \"s\"\n" + keys);
+  };
+  EXPECT_EQ(finding("design = \"CRT\"\nreference = [\"plain\"]\n"), "");
+  EXPECT_THAT(finding("design = \"CRR\"\nreference = [\"plain\"]\n"),
+              HasSubstr("finding f: design is 'CRR', which no sweep has; nearest: 'CRT'"));
+  EXPECT_THAT(finding("design = \"CRT\"\nreference = [\"plian\"]\n"),
+              HasSubstr("nearest: 'plain'"));
+  EXPECT_THAT(finding("design = \"CRT\"\nreference = [\"plain\"]\nmetric = \"fdd\"\n"),
+              HasSubstr("metric is 'fdd', which there is not; nearest: 'fd'"));
+  EXPECT_THAT(finding("design = \"CRT\"\nreference = [\"plain\"]\nwhere = {steps = 77}\n"),
+              HasSubstr("where.steps is 77, expected one of [10,20]"));
+  EXPECT_THAT(finding("design = \"CRT\"\nreference = [\"plain\"]\nkind = \"positions\"\n"),
+              HasSubstr("nats_per_token or predictability"));
 }
 
 }  // namespace

@@ -32,6 +32,8 @@ void visit(auto& row, auto&& field) {
   field("reconstructions", row.reconstructions);
   field("tokenizer_seconds", row.tokenizer_seconds);
   field("generator_seconds", row.generator_seconds);
+  field("commit", row.commit);
+  field("threads", row.threads);
 }
 
 }  // namespace

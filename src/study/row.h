@@ -2,6 +2,7 @@
 // compute, findings and their rules, the report. Nothing here needs LibTorch.
 #pragma once
 
+#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -10,6 +11,21 @@
 #include "base/files.h"
 
 namespace tessera {
+
+/// What a row measures (docs/formats/study.md).
+constexpr std::array<const char*, 13> kRowMetrics = {"psnr",
+                                                     "ssim",
+                                                     "rfd",
+                                                     "code_perplexity",
+                                                     "unigram_entropy",
+                                                     "nats_per_token",
+                                                     "predictability",
+                                                     "bits_per_image",
+                                                     "fd",
+                                                     "fd_reconstructions",
+                                                     "precision",
+                                                     "recall",
+                                                     "cfg"};
 
 /// One finished generator at one point of compute, on its tokenizer: a row of results.json.
 struct StudyRow {
@@ -29,6 +45,8 @@ struct StudyRow {
   std::vector<double> by_position;                  ///< nats of each token of an image
   std::string samples, reconstructions;             ///< pictures, relative to the study's folder
   double tokenizer_seconds = 0, generator_seconds = 0;
+  std::string commit;  ///< of the program that trained the generator
+  int threads = 0;     ///< of that run; a tokenizer's numbers depend on it in the last digits
 
   double total_flops() const { return tokenizer_flops + generator_flops; }
   /// NaN where it was not measured.

@@ -1,6 +1,7 @@
 #include "study/study_folder.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/error.h"
 #include "study/index.h"
@@ -74,14 +75,28 @@ StudyRow row_of(const PlannedRun& run, std::size_t point, const Result& tokenize
   row.reconstructions = "models/" + row.tokenizer_run + "/reconstructions.png";
   row.tokenizer_seconds = tokenizer.at<double>("/tokenizer/seconds");
   row.generator_seconds = generator.at<double>(here + "/generator/seconds");
+  row.commit = generator.at<std::string>("/commit");
+  row.threads = generator.at<int>("/threads");
   return row;
 }
 
 }  // namespace
 
+bool StudyFolder::holds_models(const PlannedRun& run) const {
+  static const std::map<RunKind, std::vector<const char*>> kFiles = {
+      {RunKind::features, {"loss/model.safetensors", "metric/model.safetensors"}},
+      {RunKind::tokenizer,
+       {"tokenizer/model.safetensors", "train.safetensors", "valid.safetensors",
+        "held-out.safetensors"}},
+      {RunKind::generator, {}}};
+  const auto& files = kFiles.at(run.kind);
+  return std::all_of(files.begin(), files.end(),
+                     [&](const char* file) { return fs::exists(models(run.id) / file); });
+}
+
 bool StudyFolder::is_blocked(const Plan& plan, const PlannedRun& run) const {
   return std::any_of(run.needs.begin(), run.needs.end(), [&](const auto& id) {
-    return !is_done(id) && (has_failed(id) || is_blocked(plan, plan.at(id)));
+    return has_failed(id) || (!is_done(id) && is_blocked(plan, plan.at(id)));
   });
 }
 

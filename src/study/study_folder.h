@@ -17,6 +17,8 @@ class StudyFolder {
   fs::path models(const std::string& run) const { return root_ / "models" / run; }
 
   bool is_done(const std::string& run) const { return fs::exists(result(run)); }
+  /// Whether what other runs take from it is there. Results alone may have been kept.
+  bool holds_models(const PlannedRun& run) const;
   bool has_failed(const std::string& run) const { return fs::exists(failure(run)); }
   /// Whether it cannot run, since one that it needs has failed.
   bool is_blocked(const Plan& plan, const PlannedRun& run) const;

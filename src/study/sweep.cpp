@@ -1,9 +1,13 @@
 #include "study/sweep.h"
 
+#include <algorithm>
+#include <limits>
 #include <set>
 
 #include "base/error.h"
 #include "base/settings.h"
+#include "study/fit_study.h"
+#include "study/row.h"
 
 namespace tessera {
 namespace {
@@ -29,17 +33,40 @@ void check_points(const std::vector<int>& points, const std::string& where) {
             "steps that rise");
 }
 
+void check_seeds(const std::vector<std::uint64_t>& seeds, const std::string& where) {
+  std::set<std::uint64_t> known;
+  for (const auto seed : seeds) {
+    require(seed <= std::numeric_limits<std::int64_t>::max(), where + ": seeds",
+            nlohmann::json(seeds).dump(), "numbers from 0 on");
+    require(known.insert(seed).second, where + ": seeds", nlohmann::json(seeds).dump(),
+            "each seed once");
+  }
+}
+
 void check_sweep(const Sweep& sweep, const std::string& where) {
   const auto what = where + ": sweep " + sweep.name;
   require(!sweep.designs.empty(), what + ": design", "empty", "at least one [[sweep.design]]");
   check_names(sweep.designs, what + ": design");
   check_names(sweep.generators, what + ": generator");
   check_points(sweep.points, what);
+  check_seeds(sweep.seeds, what);
   for (const auto& axis : sweep.axes) {
     require(axis.key.find('.') != std::string::npos, what + ": axis key", axis.key, "table.key");
     require(axis.values.is_array() && !axis.values.empty(), what + ": axis " + axis.key,
             json_text(axis.values), "a list of values");
   }
+}
+
+// Throws Error with the nearest of the names unless `name` is one.
+void require_named(const std::string& name, const std::vector<std::string>& names,
+                   const std::string& where) {
+  if (std::find(names.begin(), names.end(), name) == names.end())
+    throw Error(where + " is '" + name + "', which there is not; nearest: '" +
+                nearest_name(name, names) + "'");
+}
+
+void require_metric(const std::string& name, const std::string& where) {
+  require_named(name, {kRowMetrics.begin(), kRowMetrics.end()}, where);
 }
 
 void check_finding(const FindingRule& rule, const SweepFile& file, const std::string& where) {
@@ -49,11 +76,18 @@ void check_finding(const FindingRule& rule, const SweepFile& file, const std::st
   require(!rule.reference.empty(), what + ": reference", "empty", "names of designs");
   require(rule.reference.size() == 1 || !rule.at_equal.empty(), what + ": at_equal", "empty",
           "a metric, since there are several references");
+  require(rule.at_equal.empty() || rule.reference.size() > 1, what + ": reference",
+          nlohmann::json(rule.reference).dump(), "two or more, between which to interpolate");
+  require_metric(rule.metric, what + ": metric");
+  if (!rule.at_equal.empty()) require_metric(rule.at_equal, what + ": at_equal");
+  if (rule.kind == FindingKind::positions)
+    require(rule.metric == "nats_per_token" || rule.metric == "predictability", what + ": metric",
+            rule.metric, "nats_per_token or predictability, which each position has");
+  if (rule.kind == FindingKind::ratio || rule.kind == FindingKind::crossover)
+    require_named(rule.metric, kFittedMetrics, what + ": metric");
   std::vector<std::string> sweeps;
   for (const auto& sweep : file.sweeps) sweeps.push_back(sweep.name);
-  if (!rule.sweep.empty() && std::find(sweeps.begin(), sweeps.end(), rule.sweep) == sweeps.end())
-    throw Error(what + ": sweep '" + rule.sweep + "' does not exist; nearest: '" +
-                nearest_name(rule.sweep, sweeps) + "'");
+  if (!rule.sweep.empty()) require_named(rule.sweep, sweeps, what + ": sweep");
 }
 
 fs::path beside(const fs::path& file, const std::string& name) {
@@ -80,6 +114,7 @@ SweepFile read_sweep_file(const fs::path& path) {
   require(!file.guidance.empty(), where + ": guidance", "empty", "at least one scale");
   require(!file.sweeps.empty(), where + ": sweep", "empty", "at least one [[sweep]]");
   check_points(file.points, where);
+  check_seeds(file.seeds, where);
   check_names(file.sweeps, where + ": sweep");
   check_names(file.findings, where + ": finding");
   for (const auto& sweep : file.sweeps) check_sweep(sweep, where);
@@ -104,7 +139,8 @@ std::string sweep_reference() {
   return table_of("The file", SweepFile{}) + table_of("[[sweep]]", Sweep{}) +
          table_of("[[sweep.design]], [[sweep.generator]]", NamedSettings{}) +
          table_of("[[sweep.axis]]", Axis{}) + table_of("[[finding]]", FindingRule{}) +
-         table_of("[finding.where], [finding.against]", RowFilter{});
+         table_of("[finding.where]", RowFilter{}) +
+         table_of("[finding.against]", SecondDifference{});
 }
 
 }  // namespace tessera

@@ -53,9 +53,9 @@ struct Sweep {
 };
 
 /// What a finding compares.
-enum class FindingKind { difference, positions, interaction, ratio };
-constexpr std::array<std::string_view, 4> choice_names(FindingKind) {
-  return {"difference", "positions", "interaction", "ratio"};
+enum class FindingKind { difference, positions, interaction, ratio, crossover };
+constexpr std::array<std::string_view, 5> choice_names(FindingKind) {
+  return {"difference", "positions", "interaction", "ratio", "crossover"};
 }
 enum class Expected { lower, higher };
 constexpr std::array<std::string_view, 2> choice_names(Expected) { return {"lower", "higher"}; }
@@ -71,6 +71,17 @@ struct RowFilter {
   }
 };
 
+/// The second difference of an interaction; what is empty or 0 is the rule's own.
+struct SecondDifference : RowFilter {
+  std::string design, reference;
+
+  void visit(auto&& field) {
+    RowFilter::visit(field);
+    field("design", design, "name of a design; empty is the finding's");
+    field("reference", reference, "name of a design; empty is the finding's");
+  }
+};
+
 /// A statement and the rule that decides it, written down before the runs.
 struct FindingRule {
   std::string name, statement;
@@ -81,19 +92,22 @@ struct FindingRule {
   std::string at_equal;
   Expected expect = Expected::lower;
   double margin = 0;
-  RowFilter where, against;
+  RowFilter where;
+  SecondDifference against;
 
   void visit(auto&& field) {
     field("name", name, "short, unique");
     field("statement", statement, "what is claimed, in a sentence");
     field("kind", kind,
           "difference: the metric of `design` minus that of `reference`, paired by seed, generator "
-          "and steps; positions: the same for the loss at each position of an image, all of which "
-          "must agree; interaction: the difference in the rows of `where` minus that in the rows "
-          "of `against`; ratio: the compute that `reference` takes over what `design` takes for "
-          "the same value, from the fits");
+          "and steps; positions: the same for nats_per_token or predictability at each position of "
+          "an image, all of which must agree; interaction: the difference in the rows of `where` "
+          "minus that of `against`; ratio: the generator's compute that `reference` takes over "
+          "what `design` takes for the same value, at the middle of what both reach, from the "
+          "fits; crossover: a compute, bounded on both sides, above which `design` is better and "
+          "below which it is not, from the fits");
     field("metric", metric, "of docs/formats/study.md");
-    field("sweep", sweep, "only its rows");
+    field("sweep", sweep, "only its rows; empty is all");
     field("design", design, "name of a design, as in the rows");
     field("reference", reference,
           "names of the designs it is compared with; several need `at_equal`");
@@ -103,7 +117,7 @@ struct FindingRule {
     field("margin", margin,
           "the interval must lie beyond it: -0.2 allows a difference of 0.2 the wrong way");
     field("where", where, "only these rows");
-    field("against", against, "interaction: the rows of the second difference");
+    field("against", against, "interaction: the second difference");
   }
 };
 

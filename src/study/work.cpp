@@ -77,12 +77,22 @@ class Worker {
 
  private:
   bool is_open(const PlannedRun& run) const {
-    return !folder_.is_done(run.id) && !folder_.has_failed(run.id) &&
+    return (!folder_.is_done(run.id) || is_missed(run)) && !folder_.has_failed(run.id) &&
            !folder_.is_blocked(plan_, run);
   }
   bool is_ready(const PlannedRun& run) const {
-    return is_open(run) && std::all_of(run.needs.begin(), run.needs.end(),
-                                       [&](const auto& id) { return folder_.is_done(id); });
+    return is_open(run) && std::all_of(run.needs.begin(), run.needs.end(), [&](const auto& id) {
+             return folder_.is_done(id) && folder_.holds_models(plan_.at(id));
+           });
+  }
+  // Only its result was kept, and an open run needs what it made: it is made again.
+  bool is_missed(const PlannedRun& run) const {
+    return !folder_.holds_models(run) &&
+           std::any_of(plan_.runs.begin(), plan_.runs.end(), [&](const auto& other) {
+             return std::find(other.needs.begin(), other.needs.end(), run.id) !=
+                        other.needs.end() &&
+                    is_open(other);
+           });
   }
 
   // Others may be at what is left; then it comes back later to see what became of it.
@@ -94,11 +104,26 @@ class Worker {
       if (!claim || !is_ready(run)) continue;  // done by another between the look and the claim
       claims_.emplace(run.id, std::move(*claim));
       if (!options_.quiet) say("begins: " + run.id + " (" + words_for(run) + ")");
-      return Job{run.id,
-                 [this, &run] { write_json(folder_.result(run.id), options_.execute(run)); }};
+      return Job{run.id, [this, &run] { write_json(folder_.result(run.id), do_run(run)); }};
     }
     look_again_ = Clock::now() + kLookAgain;
     return std::nullopt;
+  }
+
+  // A run that is made again should come out the same; where it does not, its result says so.
+  nlohmann::json do_run(const PlannedRun& run) const {
+    const auto path = folder_.result(run.id);
+    const auto before = fs::exists(path) ? read_json(path) : nlohmann::json();
+    auto result = options_.execute(run);
+    const auto model = nlohmann::json::json_pointer("/tokenizer/model");
+    if (before.is_object() && before.contains(model) && result.contains(model) &&
+        before[model] != result[model]) {
+      say(run.id +
+          " was made again and is not the same, as with another processor or other "
+          "--threads: generators trained before it read other tokens");
+      result["replaces"] = before[model];
+    }
+    return result;
   }
 
   bool more() const {
@@ -150,8 +175,8 @@ class Worker {
   WorkDone count() const {
     WorkDone result;
     for (const auto& run : plan_.runs) {
-      result.done += folder_.is_done(run.id);
-      result.failed += !folder_.is_done(run.id) && folder_.has_failed(run.id);
+      result.done += folder_.is_done(run.id) && !folder_.has_failed(run.id);
+      result.failed += folder_.has_failed(run.id);
       result.blocked += !folder_.is_done(run.id) && folder_.is_blocked(plan_, run);
     }
     return result;

@@ -17,6 +17,8 @@ using testing::HasSubstr;
 
 nlohmann::json result_of(const PlannedRun& run) {
   nlohmann::json result = {
+      {"commit", "c0ffee"},
+      {"threads", 1},
       {"tokenizer", {{"parameters", 5}, {"training_flops", 1e9}, {"seconds", 1.0}}},
       {"reconstruction",
        {{"tokens_per_image", 4},
@@ -57,7 +59,7 @@ class Working : public testing::Test {
                "points = [10, 20]\n[[sweep]]\nname = \"a\"\n"
                "design = [{name = \"plain\", set = [\"regularizer.weight=0\"]}, "
                "{name = \"CRT\", set = [\"regularizer.weight=0.1\"]}]\n");
-    plan_ = make_plan(read_sweep_file(folder_ / "sweep.toml"));
+    plan_ = make_plan(read_sweep_file(folder_ / "sweep.toml"), {});
   }
   // Every execution leaves a line.
   WorkDone run(int workers, const std::function<void(const PlannedRun&)>& also = {}) {
@@ -68,6 +70,10 @@ class Working : public testing::Test {
                      [&](const PlannedRun& run) {
                        std::ofstream(folder_ / "executed", std::ios::app) << run.id << std::endl;
                        if (also) also(run);
+                       if (run.kind == RunKind::tokenizer)
+                         for (const char* name : {"tokenizer/model", "train", "valid", "held-out"})
+                           write_file(study_.models(run.id) / (std::string(name) + ".safetensors"),
+                                      "made");
                        return result_of(run);
                      },
                  .cost =
@@ -126,6 +132,26 @@ TEST_F(Working, SeveralWorkersShareAFolder) {
   for (const auto& [id, times] : executed()) EXPECT_EQ(times, 1) << id;
   EXPECT_TRUE(fs::is_empty(study_.root() / "claims"));
   EXPECT_EQ(read_rows(study_.root()).size(), 8u);
+}
+
+TEST_F(Working, WhereOnlyResultsWereKeptATokenizerIsMadeAgainForAnOpenGenerator) {
+  run(2);
+  fs::remove_all(study_.root() / "models");
+  EXPECT_EQ(run(2).done, 8);
+  for (const auto& [id, times] : executed()) EXPECT_EQ(times, 1) << id;  // nobody needs them
+  const auto generator = plan_.runs[1];
+  fs::remove(study_.result(generator.id));
+  EXPECT_EQ(run(2).done, 8);
+  for (const auto& [id, times] : executed())
+    EXPECT_EQ(times, id == generator.id || id == generator.needs.back() ? 2 : 1) << id;
+  // It fails the second time: the generator does not wait for ever.
+  fs::remove_all(study_.root() / "models");
+  fs::remove(study_.result(generator.id));
+  const auto done = run(2, [&](const PlannedRun& run) {
+    if (run.id == generator.needs.back()) throw Error("cannot");
+  });
+  EXPECT_EQ(done.failed, 1);
+  EXPECT_EQ(done.blocked, 1);
 }
 
 TEST_F(Working, AResultThatIsDamagedIsNamed) {
