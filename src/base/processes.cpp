@@ -121,7 +121,7 @@ class Pool {
     while (!children_.empty() || (!stopping_ && source_.more())) {
       start();
       wait_for_lines();
-      source_.tick();
+      for (const auto& name : source_.tick()) interrupt(name);
       if (interrupted()) stop();
     }
     if (failure_) std::rethrow_exception(failure_);
@@ -157,6 +157,11 @@ class Pool {
     }
   }
 
+  void interrupt(const std::string& name) const {
+    for (const auto& child : children_)
+      if (child.name() == name) child.interrupt();
+  }
+
   void stop() {
     if (stopping_) return;
     stopping_ = true;
@@ -188,7 +193,7 @@ void run_in_processes(const std::vector<Job>& jobs, int workers) {
                         [](const std::string&, std::exception_ptr failure) {
                           if (failure) std::rethrow_exception(failure);
                         },
-                    .tick = [] {}},
+                    .tick = [] { return std::vector<std::string>(); }},
                    workers);
 }
 

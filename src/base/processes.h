@@ -26,7 +26,8 @@ struct JobSource {
   std::function<bool()> more;                ///< whether there may be one later
   /// A job has ended; `failure` is null when it did its work. What this throws ends the rest.
   std::function<void(const std::string& name, std::exception_ptr failure)> ended;
-  std::function<void()> tick;  ///< called about once a second
+  /// Called about once a second; names jobs that are to be interrupted, each once.
+  std::function<std::vector<std::string>()> tick;
 };
 
 /// The same with jobs that a source hands out: one that throws does not disturb the others. Throws

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ctime>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -70,7 +71,7 @@ class Worker {
     run_in_processes({.next = [&] { return next(); },
                       .more = [&] { return more(); },
                       .ended = [&](const auto& name, auto failure) { ended(name, failure); },
-                      .tick = [&] { beat(); }},
+                      .tick = [&] { return beat(); }},
                      options_.workers);
     return count();
   }
@@ -107,7 +108,19 @@ class Worker {
       return Job{run.id, [this, &run] { write_json(folder_.result(run.id), do_run(run)); }};
     }
     look_again_ = Clock::now() + kLookAgain;
+    tell_of_waiting();
     return std::nullopt;
+  }
+
+  void tell_of_waiting() {
+    if (told_ || options_.quiet || !claims_.empty()) return;
+    for (const auto& run : plan_.runs)
+      if (is_ready(run)) {
+        told_ = true;
+        return say("waiting for " + run.id + " (" + words_for(run) +
+                   "), which another worker is doing; if that one has died, it is free two minutes "
+                   "after its last sign of life");
+      }
   }
 
   // A run that is made again should come out the same; where it does not, its result says so.
@@ -143,6 +156,7 @@ class Worker {
       say("failed: " + id + " (" + words_for(run) + "): " + message_of(failure, id));
     }
     claims_.erase(id);
+    lost_.erase(id);
     look_again_ = {};
     if (failure) return;
     write_rows(folder_, plan_);
@@ -164,12 +178,18 @@ class Worker {
     return text;
   }
 
-  void beat() {
-    if (Clock::now() < beat_again_) return;
-    beat_again_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(Claim::kBeat);
-    for (const auto& [id, claim] : claims_)
-      if (!claim.beat())
-        say(id + " was taken by another worker, since this one was not heard of for too long");
+  // Runs that this worker has lost, each once: two must not train in one folder.
+  std::vector<std::string> beat() {
+    std::vector<std::string> lost;
+    if (Clock::now() < beat_again_) return lost;
+    beat_again_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(options_.beat);
+    for (const auto& [id, claim] : claims_) {
+      if (lost_.contains(id) || claim.beat()) continue;
+      say(id + " was taken by another worker, since this one was not heard of for too long");
+      lost_.insert(id);
+      lost.push_back(id);
+    }
+    return lost;
   }
 
   WorkDone count() const {
@@ -188,6 +208,8 @@ class Worker {
   const StudyFolder& folder_;
   const WorkOptions& options_;
   std::map<std::string, Claim> claims_;
+  std::set<std::string> lost_;  // of these, what another has taken
+  bool told_ = false;
   Clock::time_point start_ = Clock::now(), look_again_, beat_again_;
   double flops_done_ = 0;
 };

@@ -10,7 +10,7 @@ namespace tessera {
 struct WorkOptions {
   int workers = 1;
   bool quiet = false;
-  Claim::Seconds expires = Claim::kExpires;
+  Claim::Seconds expires = Claim::kExpires, beat = Claim::kBeat;
   /// Does a run, in a process of its own, and returns what results/ID.json will hold. Started again
   /// after it was killed, it goes on where it was.
   std::function<nlohmann::json(const PlannedRun& run)> execute;

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/processes.h"
 #include "base/testing.h"
 
@@ -62,10 +63,13 @@ class Working : public testing::Test {
     plan_ = make_plan(read_sweep_file(folder_ / "sweep.toml"), {});
   }
   // Every execution leaves a line.
-  WorkDone run(int workers, const std::function<void(const PlannedRun&)>& also = {}) {
+  WorkDone run(int workers, const std::function<void(const PlannedRun&)>& also = {},
+               Claim::Seconds expires = Claim::kExpires) {
     return work(plan_, study_,
                 {.workers = workers,
                  .quiet = true,
+                 .expires = expires,
+                 .beat = expires / 12,
                  .execute =
                      [&](const PlannedRun& run) {
                        std::ofstream(folder_ / "executed", std::ios::app) << run.id << std::endl;
@@ -132,6 +136,25 @@ TEST_F(Working, SeveralWorkersShareAFolder) {
   for (const auto& [id, times] : executed()) EXPECT_EQ(times, 1) << id;
   EXPECT_TRUE(fs::is_empty(study_.root() / "claims"));
   EXPECT_EQ(read_rows(study_.root()).size(), 8u);
+}
+
+TEST_F(Working, ARunThatAnotherHasTakenIsGivenUp) {
+  catch_interrupts();
+  const auto id = plan_.runs[0].id;
+  const auto done = run(
+      1,
+      [&](const PlannedRun& one) {
+        if (one.id != id || executed()[id] > 1) return;
+        write_file(study_.claim(id), "another");
+        for (int i = 0; i < 200; ++i) {  // 20 s, unless it is interrupted
+          stop_if_interrupted();
+          std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        }
+        ADD_FAILURE() << "was not interrupted";
+      },
+      Claim::Seconds(2));
+  EXPECT_EQ(done.done, 8);
+  EXPECT_EQ(executed()[id], 2);  // again, once the other was not heard of
 }
 
 TEST_F(Working, WhereOnlyResultsWereKeptATokenizerIsMadeAgainForAnOpenGenerator) {
