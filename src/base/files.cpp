@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <random>
 
 #include "base/error.h"
 
@@ -50,10 +51,16 @@ class Sha256 {
 
 }  // namespace
 
+fs::path partial_path(const fs::path& path) {
+  static const auto machine = std::random_device{}();  // two machines may share process ids
+  return path.string() + "." + std::to_string(machine) + "-" + std::to_string(::getpid()) +
+         ".partial";
+}
+
 void write_file(const fs::path& path, const std::function<void(std::ostream&)>& write) {
   std::error_code ignored;
   if (path.has_parent_path()) fs::create_directories(path.parent_path(), ignored);
-  const fs::path partial = path.string() + "." + std::to_string(::getpid()) + ".partial";
+  const auto partial = partial_path(path);
   try {
     errno = 0;
     std::ofstream file(partial, std::ios::binary | std::ios::trunc);

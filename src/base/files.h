@@ -11,6 +11,10 @@ namespace tessera {
 
 namespace fs = std::filesystem;
 
+/// A name beside `path` that no other process, on this machine or another, is using: what is
+/// written there is renamed to `path` when it is whole.
+fs::path partial_path(const fs::path& path);
+
 /// Writes a file beside its place, syncs it and renames it, so that readers see the old file or the
 /// whole new one. Throws FileError when the disk is full or the place cannot be written; the
 /// partial file is then removed.

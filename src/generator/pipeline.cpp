@@ -1,7 +1,5 @@
 #include "generator/pipeline.h"
 
-#include <unistd.h>
-
 #include <array>
 #include <fstream>
 
@@ -51,7 +49,7 @@ nlohmann::json export_pipeline(const ExportPipelineOptions& options) {
   if (fs::exists(out) && !(fs::is_directory(out) && fs::is_empty(out)))
     throw FileError(out, "exists already and is not an empty folder");
   open_pipeline(options.generator, options.tokenizer, open_device(options));  // they must fit
-  const fs::path partial = out.string() + "." + std::to_string(::getpid()) + ".partial";
+  const auto partial = partial_path(out);
   nlohmann::json json = {{"format", kPipelineFormat}, {"made_by", made_by(options.seed)}};
   try {
     json["generator"] = copy_model(options.generator, partial / "generator");

@@ -1,7 +1,5 @@
 #include "import/imported_folder.h"
 
-#include <unistd.h>
-
 #include "base/error.h"
 #include "base/version.h"
 
@@ -27,8 +25,7 @@ std::int64_t count_parameters(const std::vector<TensorToWrite>& weights) {
 // A folder that goes away unless it is kept.
 class PartialFolder {
  public:
-  explicit PartialFolder(const fs::path& place)
-      : path_(place.string() + "." + std::to_string(::getpid()) + ".partial") {
+  explicit PartialFolder(const fs::path& place) : path_(partial_path(place)) {
     std::error_code ignored;
     fs::remove_all(path_, ignored);
   }

@@ -1,7 +1,6 @@
 #include "study/index.h"
 
 #include <sqlite3.h>
-#include <unistd.h>
 
 #include <memory>
 #include <set>
@@ -120,7 +119,7 @@ void fill(Database& database, const std::vector<StudyRow>& rows) {
 }  // namespace
 
 void write_index(const fs::path& path, const std::vector<StudyRow>& rows) {
-  const fs::path fresh = path.string() + ".new-" + std::to_string(::getpid());
+  const auto fresh = partial_path(path);
   fs::remove(fresh);
   try {
     Database database(fresh);

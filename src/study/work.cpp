@@ -73,6 +73,7 @@ class Worker {
                       .ended = [&](const auto& name, auto failure) { ended(name, failure); },
                       .tick = [&] { return beat(); }},
                      options_.workers);
+    write_rows(folder_, plan_);  // the last to end has seen the results of all
     return count();
   }
 
