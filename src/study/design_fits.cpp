@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/random.h"
+#include "study/clear_fall.h"
 #include "study/pareto.h"
 
 namespace tessera {
@@ -57,11 +58,14 @@ DesignFit fit_design(const std::string& design, const std::vector<StudyRow>& row
     fit.why_not = "its tokenizers differ in training FLOPs, so that it is more than one design";
     return fit;
   }
-  auto law = fit_scaling_law(fit.points,
-                             {.samples = options.samples,
-                              .seed = mix({options.seed, number_of(design), number_of(metric)})});
+  const auto seed = mix({options.seed, number_of(design), number_of(metric)});
+  auto law = fit_scaling_law(fit.points, {.samples = options.samples, .seed = seed});
   fit.why_not = law.why_not;
   if (!law.fitted) return fit;
+  if (!falls_beyond_chance(rows, metric, seed)) {
+    fit.why_not = "the values do not clearly fall with compute";
+    return fit;
+  }
   const auto [lowest, highest] =
       std::minmax_element(fit.points.begin(), fit.points.end(),
                           [](const LawPoint& a, const LawPoint& b) { return a.flops < b.flops; });
