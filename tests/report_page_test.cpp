@@ -114,15 +114,15 @@ TEST(ReportPage, DrawsEveryPlotOfTheSweepThatIsShown) {
   const auto page = markup(dom);
   const auto begin = page.find("data-views=\"0\"");
   const auto first = page.substr(begin, page.find("class=\"plots\"", begin) - begin);
-  EXPECT_EQ(count(first, "<figure>"), 9);
-  EXPECT_EQ(count(first, "js-plotly-plot"), 9);
-  EXPECT_EQ(count(first, "class=\"main-svg\" xmlns"), 27);  // a plot is three layers
+  EXPECT_EQ(count(first, "<figure>"), 10);
+  EXPECT_EQ(count(first, "js-plotly-plot"), 10);
+  EXPECT_EQ(count(first, "class=\"main-svg\" xmlns"), 30);  // a plot is three layers
   // Runs of two designs with three sizes, three points and three seeds in each chart over compute.
   EXPECT_GE(count(first, "<path class=\"point "), 4 * 2 * 27);
   EXPECT_GE(count(first, "<path class=\"js-line\""), 20);
   EXPECT_GE(count(first, "<path class=\"yerror\""), 4 * 2 * 9);
   // Plots that are hidden are drawn when they are shown.
-  EXPECT_EQ(count(page, "js-plotly-plot"), 9);
+  EXPECT_EQ(count(page, "js-plotly-plot"), 10);
 }
 
 TEST(ReportPage, EveryLinkLeadsToSomethingAndNothingIsFetched) {
@@ -174,7 +174,7 @@ TEST(ReportPage, NamesThatAreMarkupStayText) {
   }
   write_rows(folder / "study", rows);
   auto findings = made_up_findings();
-  for (const char* key : {"name", "statement", "rule", "verdict", "why"})
+  for (const char* key : {"name", "sweep", "statement", "rule", "verdict", "why"})
     findings[0][key] = hostile;
   findings[0]["numbers"][0]["label"] = findings[0]["numbers"][0]["unit"] = hostile;
   write_json(folder / "study/findings.json", findings);

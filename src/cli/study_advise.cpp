@@ -20,7 +20,9 @@ void print_prediction(const nlohmann::json& predicted) {
 void print_advice(const nlohmann::json& result) {
   const auto& advice = result["advice"];
   std::cout << "For " << number_text(result["budget"]["train_flops"]) << " FLOPs of training"
-            << (result["budget"]["train_flops_given"].get<bool>() ? "" : ", the most measured")
+            << (result["budget"]["train_flops_given"].get<bool>()
+                    ? ""
+                    : ", the most that a curve was fitted to")
             << ", by " << text(result["metric"]) << ":\n"
             << text(advice["design"]) << " | " << text(advice["generator"]) << "\n  "
             << advice["tokens_per_image"] << " tokens of " << advice["codebook_size"]
@@ -58,9 +60,9 @@ void print_back_test(const nlohmann::json& test) {
   for (const auto& each : test["predictions"])
     std::cout << "  " << text(each["metric"]) << ", " << text(each["design"]) << ", seed "
               << each["seed"] << ", " << number_text(each["times_beyond"])
-              << " times beyond: measured " << number_text(each["measured"]) << ", predicted "
-              << interval_text(each["predicted"]) << (each["inside"].get<bool>() ? "" : ", OUTSIDE")
-              << "\n";
+              << " times the generator's compute: measured " << number_text(each["measured"])
+              << ", predicted " << interval_text(each["predicted"])
+              << (each["inside"].get<bool>() ? "" : ", OUTSIDE") << "\n";
   for (const auto& each : test["left_out"])
     std::cout << "  " << text(each["metric"]) << ", " << text(each["design"]) << ": left out, "
               << text(each["why"]) << "\n";
@@ -80,7 +82,7 @@ void add_study_advise(CLI::App& study) {
   command->add_option("study", options->study, "folder of a study")->required();
   command
       ->add_option("--train-flops", options->train_flops,
-                   "FLOPs of training both stages; none: the most that was measured")
+                   "FLOPs of training both stages; none: the most that a curve was fitted to")
       ->check(CLI::PositiveNumber);
   command->add_option("--params", options->parameters, "parameters of the generator, at most")
       ->check(CLI::PositiveNumber);

@@ -11,6 +11,17 @@ namespace {
 
 std::string text(const nlohmann::json& json) { return json.get<std::string>(); }
 
+void print_crossover(const nlohmann::json& crossing) {
+  const auto design = text(crossing["design"]), reference = text(crossing["reference"]);
+  const auto flops = interval_text(crossing["flops"]) + " FLOPs of both stages\n";
+  std::cout << text(crossing["metric"]) << ": ";
+  if (crossing["decided"].get<bool>())
+    std::cout << design << " beats " << reference << " above " << flops;
+  else
+    std::cout << "not decided whether " << design << " and " << reference
+              << " change places; the fits meet at " << flops;
+}
+
 void print(const nlohmann::json& fits) {
   std::cout << "L(C) = L_min + C^alpha * e^lambda with C the generator's FLOPs; 95% intervals\n";
   for (const auto& fit : fits["fits"])
@@ -22,13 +33,12 @@ void print(const nlohmann::json& fits) {
     std::cout << text(fit["metric"]) << ", " << text(fit["design"]) << ": not fitted, "
               << text(fit["why"]) << "\n";
   for (const auto& ratio : fits["ratios"])
-    std::cout << text(ratio["metric"]) << " " << number_text(ratio["quality"]) << ": "
-              << text(ratio["reference"]) << " takes " << interval_text(ratio["ratio"])
-              << " times the compute of " << text(ratio["design"]) << "\n";
-  for (const auto& crossing : fits["crossovers"])
-    std::cout << text(crossing["metric"]) << ": " << text(crossing["design"]) << " beats "
-              << text(crossing["reference"]) << " above " << interval_text(crossing["flops"])
-              << " FLOPs\n";
+    std::cout << text(ratio["metric"]) << " " << number_text(ratio["quality"]) << ", the "
+              << text(ratio["at"]) << " that both reach: " << text(ratio["reference"]) << " takes "
+              << interval_text(ratio["generator_ratio"]) << " times the generator's compute of "
+              << text(ratio["design"]) << ", " << interval_text(ratio["ratio"])
+              << " times that of both stages\n";
+  for (const auto& crossing : fits["crossovers"]) print_crossover(crossing);
 }
 
 void print_findings(const nlohmann::json& findings) {

@@ -24,7 +24,9 @@ std::string text_of(double number) {
 
 double distance(double a, double b) { return std::abs(std::log(a / b)); }
 
-// How the measured compute of a design and the budget's stand to each other.
+// How the measured compute of a design's generators and the budget's stand to each other. The law
+// is of the generator: a tokenizer that takes most of the budget would hide how far it is
+// stretched.
 struct Reach {
   double lowest = 0, highest = 0, flops = 0;
 
@@ -35,7 +37,7 @@ struct Reach {
   std::string words() const {
     if (times_beyond() == 1) return {};
     return text_of(times_beyond()) + (flops > highest ? " times more" : " times less") +
-           " compute than any run that the curve was fitted to";
+           " compute of the generator than any run that the curve was fitted to";
   }
 };
 
@@ -51,8 +53,6 @@ class Adviser {
     for (const auto& row : all_)
       if (keeps_to_budget(row)) rows_.push_back(row);
     if (rows_.empty()) throw Error(nothing_keeps_to_it());
-    for (const auto& row : rows_) flops_ = std::max(flops_, row.total_flops());
-    if (options.train_flops > 0) flops_ = options.train_flops;
   }
 
   nlohmann::json run() {
@@ -99,6 +99,13 @@ class Adviser {
     return json;
   }
 
+  static double most_fitted(const std::vector<DesignFit>& fits) {
+    double most = 0;
+    for (const auto& fit : fits)
+      if (fit.curve) most = std::max(most, fit.curve->highest_flops);
+    return most;
+  }
+
   void leave_out(const std::string& design, const std::string& why) {
     left_out_.push_back({{"design", design}, {"why", why}});
   }
@@ -106,7 +113,9 @@ class Adviser {
   // Candidates, best first.
   void rank() {
     const BootstrapOptions bootstrap{.samples = options_.samples, .seed = options_.seed};
-    for (auto& fit : fit_designs(rows_, options_.metric, bootstrap)) {
+    const auto fits = fit_designs(rows_, options_.metric, bootstrap);
+    flops_ = options_.train_flops > 0 ? options_.train_flops : most_fitted(fits);
+    for (const auto& fit : fits) {
       if (!fit.curve)
         leave_out(fit.design, fit.why_not);
       else if (fit.curve->tokenizer_flops >= flops_)
@@ -131,14 +140,18 @@ class Adviser {
                     ", whose tokens per image or codebook differ; expected --metric fd");
   }
 
+  double generator_flops(const DesignFit& fit) const { return flops_ - fit.curve->tokenizer_flops; }
+
   Reach reach(const DesignFit& fit) const {
-    return {fit.curve->lowest_flops, fit.curve->highest_flops, flops_};
+    return {fit.curve->lowest_generator_flops(), fit.curve->highest_generator_flops(),
+            generator_flops(fit)};
   }
 
   // The generator that was best at this compute; where no two can be compared, the one that was
   // best at the measured compute next to it.
   StudyRow generator_for(const DesignFit& fit) const {
-    const auto iso = iso_flops_curve(fit.rows, options_.metric, flops_);
+    const double flops = generator_flops(fit);
+    const auto iso = iso_flops_curve(fit.rows, options_.metric, flops);
     const auto best =
         std::min_element(iso.begin(), iso.end(),
                          [](const IsoPlace& a, const IsoPlace& b) { return a.value < b.value; });
@@ -147,10 +160,10 @@ class Adviser {
                            [&](const StudyRow& row) { return row.generator == best->generator; });
     const auto point = *std::min_element(
         fit.points.begin(), fit.points.end(), [&](const LawPoint& a, const LawPoint& b) {
-          return distance(a.flops, flops_) < distance(b.flops, flops_);
+          return distance(a.flops, flops) < distance(b.flops, flops);
         });
     return *std::find_if(fit.rows.begin(), fit.rows.end(), [&](const StudyRow& row) {
-      return row.seed == point.seed && row.total_flops() == point.flops &&
+      return row.seed == point.seed && row.generator_flops == point.flops &&
              row.metric(options_.metric) == point.value;
     });
   }
@@ -170,9 +183,10 @@ class Adviser {
 
   nlohmann::json nearest_runs(const DesignFit& fit, const std::string& generator) const {
     auto rows = fit.rows;
+    const double flops = generator_flops(fit);
     std::stable_sort(rows.begin(), rows.end(), [&](const StudyRow& a, const StudyRow& b) {
       if ((a.generator == generator) != (b.generator == generator)) return a.generator == generator;
-      return distance(a.total_flops(), flops_) < distance(b.total_flops(), flops_);
+      return distance(a.generator_flops, flops) < distance(b.generator_flops, flops);
     });
     auto json = nlohmann::json::array();
     for (std::size_t i = 0; i < std::min(kNearestRuns, rows.size()); ++i)
@@ -181,6 +195,7 @@ class Adviser {
                       {"seed", rows[i].seed},
                       {"generator", rows[i].generator},
                       {"flops", rows[i].total_flops()},
+                      {"generator_flops", rows[i].generator_flops},
                       {"metrics", rows[i].metrics}});
     return json;
   }
@@ -194,11 +209,11 @@ class Adviser {
             {"tokens_per_image", row.tokens_per_image},
             {"codebook_size", row.codebook_size},
             {"tokenizer_flops", fit.curve->tokenizer_flops},
-            {"generator_flops", flops_ - fit.curve->tokenizer_flops},
+            {"generator_flops", generator_flops(fit)},
             {"ms_per_image", ms_per_image(row)},
             {"flops_per_second", options_.flops_per_second},
             {"predicted", predicted(fit)},
-            {"measured_flops", {how_far.lowest, how_far.highest}},
+            {"measured_generator_flops", {how_far.lowest, how_far.highest}},
             {"extrapolates", how_far.times_beyond() > 1},
             {"times_beyond", how_far.times_beyond()},
             {"notes", notes(fit, row)},

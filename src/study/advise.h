@@ -10,7 +10,7 @@ namespace tessera {
 /// A budget: what is 0 does not limit.
 struct AdviseOptions : RunOptions {
   std::string study;               ///< folder
-  double train_flops = 0;          ///< of both stages; 0 is the most that was measured
+  double train_flops = 0;          ///< of both stages; 0 is the most that was fitted
   double parameters = 0;           ///< of the generator, at most
   double ms_per_image = 0;         ///< to draw the tokens of a guided image, at most
   double flops_per_second = 1e11;  ///< while drawing

@@ -63,15 +63,42 @@ TEST_F(Advice, ChangesWithTheBudget) {
 }
 
 TEST_F(Advice, SaysWhenItExtrapolates) {
-  options_.train_flops = 10 * 5.52e14;
+  options_.train_flops =
+      4e13 + 10 * 5.12e14;  // the tokenizer's, and ten times the generator's most
   auto advice = advised()["advice"];
   EXPECT_TRUE(advice["extrapolates"]);
   EXPECT_NEAR(advice["times_beyond"].get<double>(), 10, 1e-6);
-  EXPECT_THAT(advice["notes"][0].get<std::string>(), HasSubstr("10 times more compute"));
+  EXPECT_THAT(advice["notes"][0].get<std::string>(),
+              HasSubstr("10 times more compute of the generator"));
   options_.train_flops = 4.1e13;
   advice = advised()["advice"];
   EXPECT_TRUE(advice["extrapolates"]);
-  EXPECT_THAT(advice["notes"][0].get<std::string>(), HasSubstr("times less compute"));
+  EXPECT_THAT(advice["notes"][0].get<std::string>(), HasSubstr("4 times less compute"));
+}
+
+TEST_F(Advice, SaysWhenItExtrapolatesThoughTheTokenizerTakesNearlyAll) {
+  for (auto& row : rows_) row.tokenizer_flops = 1e15;
+  options_.train_flops =
+      1e15 + 2e12;  // half of the least generator's 4e12, and 99.8% of both stages
+  const auto advice = advised()["advice"];
+  EXPECT_TRUE(advice["extrapolates"]);
+  EXPECT_NEAR(advice["times_beyond"].get<double>(), 2, 1e-6);
+  EXPECT_THAT(advice["notes"][0].get<std::string>(), HasSubstr("2 times less compute"));
+  options_.train_flops = 1e15 + 2e13;
+  EXPECT_FALSE(advised()["advice"]["extrapolates"]);
+}
+
+TEST_F(Advice, TakesTheMostComputeOfWhatCouldBeFitted) {
+  for (auto& row : rows_)
+    if (row.design == "sixteen") {
+      row.tokenizer_flops = 9e15;
+      row.metrics.erase("fd");
+    }
+  options_.parameters = 5'000'000;
+  const auto json = advised();
+  EXPECT_NEAR(json["budget"]["train_flops"].get<double>(), 1.68e14, 1);
+  EXPECT_EQ(json["left_out"].size(), 1u);
+  EXPECT_FALSE(json["advice"]["extrapolates"]);
 }
 
 TEST_F(Advice, KeepsToTheGeneratorAndTheTimeThatAreAllowed) {
@@ -129,7 +156,7 @@ TEST_F(Advice, IsTestedOnTheLargestRuns) {
   EXPECT_LT(test["summary"]["fd"]["median_error"], 0.05);
   for (const auto& each : test["predictions"]) {
     EXPECT_EQ(each["point"], 3);
-    EXPECT_NEAR(each["times_beyond"].get<double>(), 5.52 / 2.96, 1e-6);
+    EXPECT_NEAR(each["times_beyond"].get<double>(), 2, 1e-6);
   }
 }
 

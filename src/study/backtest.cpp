@@ -19,12 +19,12 @@ Split split(const std::vector<StudyRow>& rows, const std::string& metric) {
   for (const auto& point : points) largest = std::max(largest, point.flops);
   Split result;
   for (const auto& row : rows) {
-    if (row.total_flops() < 0.99 * largest) {
+    if (row.generator_flops < 0.99 * largest) {
       result.kept.push_back(row);
       continue;
     }
     const bool is_best = std::any_of(points.begin(), points.end(), [&](const LawPoint& point) {
-      return point.seed == row.seed && point.flops == row.total_flops() &&
+      return point.seed == row.seed && point.flops == row.generator_flops &&
              point.value == row.metric(metric);
     });
     if (is_best) result.targets.push_back(row);
@@ -34,15 +34,16 @@ Split split(const std::vector<StudyRow>& rows, const std::string& metric) {
 
 nlohmann::json prediction(const DesignCurve& curve, const StudyRow& row,
                           const std::string& metric) {
-  const double flops = row.total_flops(), measured = row.metric(metric);
-  const auto predicted = curve.run_at(flops);
+  const double measured = row.metric(metric);
+  const auto predicted = curve.run_at(curve.tokenizer_flops + row.generator_flops);
   return {{"design", row.design},
           {"metric", metric},
           {"run", row.run},
           {"point", row.point},
           {"seed", row.seed},
-          {"flops", flops},
-          {"times_beyond", flops / curve.highest_flops},
+          {"flops", row.total_flops()},
+          {"generator_flops", row.generator_flops},
+          {"times_beyond", row.generator_flops / curve.highest_generator_flops()},
           {"measured", measured},
           {"predicted", to_json(predicted)},
           {"inside", predicted.low <= measured && measured <= predicted.high}};

@@ -70,16 +70,21 @@ std::optional<QualityRange> common_quality(const DesignCurve& a, const DesignCur
   return range;
 }
 
-Interval compute_ratio(const DesignCurve& design, const DesignCurve& reference, double quality) {
-  const auto ratio = [&](const ScalingLaw& of_design, const ScalingLaw& of_reference) {
-    const double longer = reference.flops_for(of_reference, quality);
-    const double shorter = design.flops_for(of_design, quality);
-    if (std::isinf(longer) && std::isinf(shorter)) return 1.0;
-    return longer / shorter;
+ComputeRatio compute_ratio(const DesignCurve& design, const DesignCurve& reference,
+                           double quality) {
+  const auto interval = [&](double design_tokenizer, double reference_tokenizer) {
+    const auto ratio = [&](const ScalingLaw& of_design, const ScalingLaw& of_reference) {
+      const double longer = of_reference.flops_for(quality) + reference_tokenizer;
+      const double shorter = of_design.flops_for(quality) + design_tokenizer;
+      return longer == shorter ? 1 : longer / shorter;  // both may be infinite, or round to 0
+    };
+    return interval_of(ratio(design.fit.law, reference.fit.law),
+                       over_samples(design, reference, ratio));
   };
-  return interval_of(ratio(design.fit.law, reference.fit.law),
-                     over_samples(design, reference, ratio));
+  return {interval(design.tokenizer_flops, reference.tokenizer_flops), interval(0, 0)};
 }
+
+bool CrossOver::is_decided() const { return flops.low > 0 && std::isfinite(flops.high); }
 
 std::optional<CrossOver> cross_over(const DesignCurve& first, const DesignCurve& second) {
   const Pair probe(first, second);

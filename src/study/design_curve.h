@@ -17,9 +17,8 @@ struct DesignCurve {
   FittedLaw fit;
 
   double at(const ScalingLaw& law, double flops) const { return law.at(flops - tokenizer_flops); }
-  double flops_for(const ScalingLaw& law, double value) const {
-    return law.flops_for(value) + tokenizer_flops;
-  }
+  double lowest_generator_flops() const { return lowest_flops - tokenizer_flops; }
+  double highest_generator_flops() const { return highest_flops - tokenizer_flops; }
   /// The fitted value after so many FLOPs of both stages; more than the tokenizer's.
   Interval value_at(double flops) const;
   /// What one more run would measure there: scatter of runs included.

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/random.h"
+#include "study/clear_fall.h"
 #include "study/pareto.h"
 
 namespace tessera {
@@ -33,7 +34,7 @@ std::vector<LawPoint> best_for_compute(const std::vector<StudyRow>& rows,
   std::vector<LawPoint> points;
   for (const auto& [seed, of_seed] : by_seed)
     for (const auto i : pareto_front(of_seed, metric))
-      points.push_back({of_seed[i].total_flops(), of_seed[i].metric(metric), seed});
+      points.push_back({of_seed[i].generator_flops, of_seed[i].metric(metric), seed});
   return points;
 }
 
@@ -57,18 +58,19 @@ DesignFit fit_design(const std::string& design, const std::vector<StudyRow>& row
     fit.why_not = "its tokenizers differ in training FLOPs, so that it is more than one design";
     return fit;
   }
-  auto points = fit.points;
-  for (auto& point : points) point.flops -= *tokenizer;
-  auto law =
-      fit_scaling_law(points, {.samples = options.samples,
-                               .seed = mix({options.seed, number_of(design), number_of(metric)})});
+  const auto seed = mix({options.seed, number_of(design), number_of(metric)});
+  auto law = fit_scaling_law(fit.points, {.samples = options.samples, .seed = seed});
   fit.why_not = law.why_not;
   if (!law.fitted) return fit;
+  if (!falls_beyond_chance(rows, metric, seed)) {
+    fit.why_not = "the values do not clearly fall with compute";
+    return fit;
+  }
   const auto [lowest, highest] =
       std::minmax_element(fit.points.begin(), fit.points.end(),
                           [](const LawPoint& a, const LawPoint& b) { return a.flops < b.flops; });
-  fit.curve =
-      DesignCurve{design, *tokenizer, lowest->flops, highest->flops, std::move(*law.fitted)};
+  fit.curve = DesignCurve{design, *tokenizer, *tokenizer + lowest->flops,
+                          *tokenizer + highest->flops, std::move(*law.fitted)};
   return fit;
 }
 

@@ -11,15 +11,15 @@ namespace tessera {
 struct DesignFit {
   std::string design;
   std::vector<StudyRow> rows;        ///< all of the design
-  std::vector<LawPoint> points;      ///< those that were fitted; FLOPs of both stages
+  std::vector<LawPoint> points;      ///< those that were fitted, over the generator's FLOPs
   std::optional<DesignCurve> curve;  ///< none where `why_not` says why
   std::string why_not;
 };
 
-/// For each seed of a design, what a user with so much compute would get: by rising compute of both
-/// stages, the rows that beat every cheaper one of their seed, whichever generator they are of. So
-/// runs of a generator too small or too large for its compute, and those that got worse with more
-/// of it, do not count.
+/// For each seed of a design, what a user with so much compute would get: by rising compute of the
+/// generator, the rows that beat every cheaper one of their seed, whichever generator they are of.
+/// So runs of a generator too small or too large for its compute, and those that got worse with
+/// more of it, do not count.
 std::vector<LawPoint> best_for_compute(const std::vector<StudyRow>& rows,
                                        const std::string& metric);
 

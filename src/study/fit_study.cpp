@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <utility>
 
 #include "base/version.h"
-#include "study/comparison.h"
+#include "study/compare_designs.h"
 #include "study/design_fits.h"
 #include "study/iso_flops.h"
 #include "study/pareto.h"
@@ -16,26 +14,16 @@ namespace {
 
 constexpr int kCurvePlaces = 48;
 
-bool share_a_sweep(const DesignFit& a, const DesignFit& b) {
-  const auto has = [](const DesignFit& fit, const std::string& sweep) {
-    return std::any_of(fit.rows.begin(), fit.rows.end(), [&](const StudyRow& row) {
-      return std::find(row.sweeps.begin(), row.sweeps.end(), sweep) != row.sweeps.end();
-    });
-  };
-  for (const auto& row : a.rows)
-    for (const auto& sweep : row.sweeps)
-      if (has(b, sweep)) return true;
-  return false;
-}
-
-// At places that are even on a logarithmic axis of the measured compute.
+// At places that are even on a logarithmic axis of the generator's measured compute.
 nlohmann::json curve_json(const DesignCurve& curve) {
   auto places = nlohmann::json::array();
   for (int i = 0; i < kCurvePlaces; ++i) {
-    const double flops = curve.lowest_flops * std::pow(curve.highest_flops / curve.lowest_flops,
-                                                       i / (kCurvePlaces - 1.0));
-    auto place = to_json(curve.value_at(flops));
-    place["flops"] = flops;
+    const double lowest = curve.lowest_generator_flops();
+    const double flops =
+        lowest * std::pow(curve.highest_generator_flops() / lowest, i / (kCurvePlaces - 1.0));
+    auto place = to_json(curve.value_at(curve.tokenizer_flops + flops));
+    place["flops"] = curve.tokenizer_flops + flops;
+    place["generator_flops"] = flops;
     places.push_back(place);
   }
   return places;
@@ -58,22 +46,16 @@ class StudyFit {
 
  private:
   void add_metric(const std::string& metric) {
-    const auto designs =
-        fit_designs(rows_, metric, {.samples = options_.samples, .seed = options_.seed});
+    const BootstrapOptions bootstrap{.samples = options_.samples, .seed = options_.seed};
+    const auto designs = fit_designs(rows_, metric, bootstrap);
     for (const auto& design : designs) {
       add_fit(design, metric);
       add_iso_flops(design, metric);
     }
-    for (std::size_t i = 0; i < designs.size(); ++i)
-      for (std::size_t k = 0; k < i; ++k) {
-        const auto &design = designs[i], &reference = designs[k];
-        if (!design.curve || !reference.curve || !share_a_sweep(design, reference) ||
-            !are_comparable(design.rows.front(), reference.rows.front(), metric))
-          continue;
-        add_ratios(*design.curve, *reference.curve, metric);
-        add_ratios(*reference.curve, *design.curve, metric);
-        add_crossover(*design.curve, *reference.curve, metric);
-      }
+    const auto comparisons = compare_designs(designs, metric, bootstrap);
+    ratios_.insert(ratios_.end(), comparisons.ratios.begin(), comparisons.ratios.end());
+    crossovers_.insert(crossovers_.end(), comparisons.crossovers.begin(),
+                       comparisons.crossovers.end());
     add_pareto(metric);
   }
 
@@ -111,34 +93,10 @@ class StudyFit {
                            [](const IsoPlace& a, const IsoPlace& b) { return a.value < b.value; });
       iso_flops_.push_back({{"design", design.design},
                             {"metric", metric},
-                            {"flops", flops},
+                            {"generator_flops", flops},
                             {"curve", curve},
                             {"best", best->generator}});
     }
-  }
-
-  // At the worst, the middle and the best quality that both reach.
-  void add_ratios(const DesignCurve& design, const DesignCurve& reference,
-                  const std::string& metric) {
-    const auto range = common_quality(design, reference);
-    if (!range) return;
-    for (const double quality : {range->worst, std::sqrt(range->worst * range->best), range->best})
-      ratios_.push_back({{"metric", metric},
-                         {"design", design.design},
-                         {"reference", reference.design},
-                         {"quality", quality},
-                         {"ratio", to_json(compute_ratio(design, reference, quality))}});
-  }
-
-  void add_crossover(const DesignCurve& first, const DesignCurve& second,
-                     const std::string& metric) {
-    const auto crossing = cross_over(first, second);
-    if (!crossing) return;
-    const bool above = crossing->first_is_better_above;
-    crossovers_.push_back({{"metric", metric},
-                           {"design", above ? first.design : second.design},
-                           {"reference", above ? second.design : first.design},
-                           {"flops", to_json(crossing->flops)}});
   }
 
   // One front for all rows whose values can be compared.

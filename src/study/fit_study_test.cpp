@@ -9,6 +9,7 @@
 namespace tessera {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 void write_rows(const TemporaryFolder& folder, const std::vector<StudyRow>& rows) {
@@ -45,8 +46,8 @@ TEST(BestForCompute, IsThatOfEachSeedWhicheverGeneratorItIs) {
     EXPECT_GT(point.flops, most[point.seed]);
     last[point.seed] = point.value, most[point.seed] = point.flops;
   }
-  EXPECT_EQ(most[1], rows[9].total_flops());
-  EXPECT_EQ(most[2], rows[23].total_flops());
+  EXPECT_EQ(most[1], rows[9].generator_flops);
+  EXPECT_EQ(most[2], rows[23].generator_flops);
 }
 
 TEST(FitStudy, FindsLawsRatiosAndCrossOvers) {
@@ -67,17 +68,27 @@ TEST(FitStudy, FindsLawsRatiosAndCrossOvers) {
   const auto& curve = plain["curve"];
   EXPECT_NEAR(curve.front()["flops"].get<double>() / 4.4e13, 1, 1e-9);
   EXPECT_NEAR(curve.back()["flops"].get<double>() / 5.52e14, 1, 1e-9);
+  EXPECT_NEAR(curve.front()["generator_flops"].get<double>() / 4e12, 1, 1e-9);
+  EXPECT_NEAR(curve.back()["generator_flops"].get<double>() / 5.12e14, 1, 1e-9);
   for (const auto& place : curve) {
     EXPECT_LE(place["low"], place["value"]);
     EXPECT_GE(place["high"], place["value"]);
   }
 
-  // Half the generator's compute and the same tokenizer: 1.1 at first, then towards 2.
+  // Half the generator's compute and the same tokenizer: of both stages 1.1 at first, then
+  // towards 2.
   auto ratios = entries(json["ratios"], "fd", "crt");
   std::erase_if(ratios, [](const auto& ratio) { return ratio["reference"] != "plain"; });
   ASSERT_EQ(ratios.size(), 3u);
   EXPECT_EQ(entries(json["ratios"], "fd").size(), 18u);  // six ordered pairs
+  const std::vector<std::string> at = {ratios[0]["at"], ratios[1]["at"], ratios[2]["at"]};
+  EXPECT_THAT(at, ElementsAre("worst", "middle", "best"));
   for (const auto& ratio : ratios) {
+    EXPECT_EQ(ratio["generators"], nlohmann::json({"S", "M", "L"}));
+    EXPECT_NEAR(ratio["generator_ratio"]["value"].get<double>(), 2, 0.3);
+    EXPECT_LE(ratio["generator_ratio"]["low"], 2);
+    EXPECT_TRUE(ratio["generator_ratio"]["high"].is_null() ||
+                ratio["generator_ratio"]["high"] >= 2);
     const double compute = synthetic_law(0.1, -0.6, 0.5).flops_for(ratio["quality"]);
     const double truth = (4e13 + compute) / (4e13 + compute / 2);
     EXPECT_NEAR(ratio["ratio"]["value"].get<double>(), truth, 0.15 * truth);
@@ -90,6 +101,8 @@ TEST(FitStudy, FindsLawsRatiosAndCrossOvers) {
   const auto crossings = entries(json["crossovers"], "fd", "plain");
   ASSERT_EQ(crossings.size(), 1u);
   EXPECT_EQ(crossings[0]["reference"], "sixteen");
+  EXPECT_TRUE(crossings[0]["decided"]);
+  EXPECT_EQ(crossings[0]["generators"], nlohmann::json({"S", "M", "L"}));
   const double truth = 4e13 + 1e13 * std::pow(2, 1 / 0.6);
   EXPECT_NEAR(crossings[0]["flops"]["value"].get<double>(), truth, 0.2 * truth);
 }
@@ -124,16 +137,43 @@ TEST(FitStudy, ComparesDesignsOfOneSweep) {
   EXPECT_FALSE(entries(json["ratios"], "fd", "crt").empty());
 }
 
+// S and M are better than L at little compute, so that a fit to all three is another one.
+TEST(FitStudy, ComparesDesignsByTheGeneratorsThatBothHave) {
+  TemporaryFolder folder;
+  const auto law = synthetic_law(0.1, -0.6, 0.5), nats = synthetic_law(1.5, -0.4, 1);
+  auto rows = synthetic_rows({"three", law, nats});
+  for (const auto& row : synthetic_rows({"only L", law, nats}))
+    if (row.generator == "L") rows.push_back(row);
+  for (const auto& row : synthetic_rows({"only S", law, nats}))
+    if (row.generator == "S") rows.push_back(row);
+  write_rows(folder, rows);
+  const auto json = fit_study(options_for(folder));
+  EXPECT_EQ(entries(json["fits"], "fd").size(), 3u);
+  auto ratios = entries(json["ratios"], "fd", "only L");
+  ASSERT_EQ(ratios.size(), 3u);  // none against "only S"
+  for (const auto& ratio : ratios) {
+    EXPECT_EQ(ratio["reference"], "three");
+    EXPECT_EQ(ratio["generators"], nlohmann::json({"L"}));
+    for (const std::string of : {"ratio", "generator_ratio"}) {
+      EXPECT_LE(ratio[of]["low"], 1);
+      EXPECT_TRUE(ratio[of]["high"].is_null() || ratio[of]["high"] >= 1);
+    }
+  }
+}
+
 TEST(FitStudy, FindsTheBestGeneratorForACompute) {
   TemporaryFolder folder;
   write_rows(folder, synthetic_study());
   const auto curves = entries(fit_study(options_for(folder))["iso_flops"], "fd", "plain");
   std::map<double, std::string> best;
-  for (const auto& curve : curves) best[curve["flops"]] = curve["best"];
-  // With 4e13 of the tokenizer; M and L are equally off their own compute at 13e13.
-  ASSERT_EQ(best.size(), 3u);
-  EXPECT_EQ(best.at(1.25e14), "M");
-  EXPECT_EQ(best.at(1.6e14), "L");
+  for (const auto& curve : curves) best[curve["generator_flops"]] = curve["best"];
+  // Two generators were measured from 1.6e13 to 3.2e13 and from 6.4e13 to 1.28e14; S and M are
+  // equally off their own compute at 2.26e13, M and L at 9.05e13.
+  ASSERT_EQ(best.size(), 7u);
+  EXPECT_EQ(best.at(1.6e13), "S");
+  EXPECT_EQ(best.at(3.15e13), "M");
+  EXPECT_EQ(best.at(8e13), "M");
+  EXPECT_EQ(best.at(1.25e14), "L");
   EXPECT_EQ(curves[0]["curve"].size(), 2u);
   EXPECT_EQ(curves[0]["curve"][0]["seeds"], 3);
 }

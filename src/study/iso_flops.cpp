@@ -18,7 +18,7 @@ std::map<std::string, std::vector<Place>> points_of_runs(const std::vector<Study
   std::map<std::string, std::vector<Place>> runs;
   for (const auto& row : rows)
     if (std::isfinite(row.metric(metric)))
-      runs[row.run].push_back({row.total_flops(), row.metric(metric)});
+      runs[row.run].push_back({row.generator_flops, row.metric(metric)});
   for (auto& [run, points] : runs)
     std::sort(points.begin(), points.end(),
               [](const Place& a, const Place& b) { return a.flops < b.flops; });
@@ -66,8 +66,8 @@ std::vector<IsoPlace> iso_flops_curve(const std::vector<StudyRow>& rows, const s
 std::vector<double> iso_flops_levels(const std::vector<StudyRow>& rows, const std::string& metric) {
   double lowest = INFINITY, highest = 0;
   for (const auto& row : rows) {
-    lowest = std::min(lowest, row.total_flops());
-    highest = std::max(highest, row.total_flops());
+    lowest = std::min(lowest, row.generator_flops);
+    highest = std::max(highest, row.generator_flops);
   }
   std::vector<double> levels;
   if (!(lowest > 0) || !std::isfinite(highest)) return levels;

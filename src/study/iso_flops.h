@@ -6,7 +6,7 @@
 
 namespace tessera {
 
-/// A size of generator at some total compute.
+/// A size of generator at some compute of its training.
 struct IsoPlace {
   std::string generator;
   std::int64_t parameters = 0;
@@ -14,9 +14,9 @@ struct IsoPlace {
   int seeds = 0;     ///< whose points lie on both sides of that compute
 };
 
-/// What each generator makes of `flops` of both stages, smallest generator first: between a run's
-/// two neighbouring points, in proportion to ln FLOPs; a run that has none on one side is left out.
-/// `rows` are of one design.
+/// What each generator makes of `flops` of its own training, smallest generator first: between a
+/// run's two neighbouring points, in proportion to ln FLOPs; a run that has none on one side is
+/// left out. `rows` are of one design, whose tokenizer costs the same beside each of them.
 std::vector<IsoPlace> iso_flops_curve(const std::vector<StudyRow>& rows, const std::string& metric,
                                       double flops);
 

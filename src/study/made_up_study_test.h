@@ -94,10 +94,13 @@ inline nlohmann::json made_up_interval(double value) {
 inline nlohmann::json made_up_fit(const MadeUpDesign& design) {
   nlohmann::json curve = nlohmann::json::array();
   for (int i = 0; i < 30; ++i) {
-    const double flops = 9e13 * std::pow(26, i / 29.0);
+    const double flops = 6e13 * std::pow(36, i / 29.0);
     const double value = design.level + std::exp(4.5 - 0.14 * std::log(flops));
-    curve.push_back(
-        {{"flops", flops}, {"value", value}, {"low", 0.99 * value}, {"high", 1.012 * value}});
+    curve.push_back({{"flops", 4e13 + flops},
+                     {"generator_flops", flops},
+                     {"value", value},
+                     {"low", 0.99 * value},
+                     {"high", 1.012 * value}});
   }
   return {{"design", design.name},
           {"metric", "nats_per_token"},
@@ -123,7 +126,7 @@ inline nlohmann::json made_up_fits() {
                            0.05 * std::pow(size - std::log10(flops / 1e14) - 0.4, 2)}});
       iso.push_back({{"design", design.name},
                      {"metric", "nats_per_token"},
-                     {"flops", flops},
+                     {"generator_flops", flops},
                      {"curve", curve},
                      {"best", "6 x 256"}});
     }
@@ -152,17 +155,23 @@ inline nlohmann::json made_up_fits() {
            {{{"metric", "fd"},
              {"design", "CRT 0.1"},
              {"reference", "plain"},
+             {"generators", {"4 x 128", "6 x 256", "8 x 512"}},
+             {"at", "middle"},
              {"quality", 7.5},
-             {"ratio", made_up_interval(1.9)}}}},
+             {"ratio", made_up_interval(1.2)},
+             {"generator_ratio", made_up_interval(1.9)}}}},
           {"crossovers",
            {{{"metric", "nats_per_token"},
              {"design", "plain, 4096 codes"},
              {"reference", "plain"},
+             {"generators", {"4 x 128", "6 x 256"}},
+             {"decided", false},
              {"flops", {{"value", 3e14}, {"low", 0}, {"high", nullptr}}}}}}};
 }
 
 inline nlohmann::json made_up_findings() {
-  return {{{"name", "headline"},
+  return {{{"name", "better pictures"},
+           {"sweep", "headline"},
            {"statement", "CRT reconstructs slightly worse and generates better at equal compute."},
            {"rule", "generation FD, CRT minus plain, paired by seed: the 95% interval is below 0"},
            {"verdict", "reproduced"},
@@ -181,6 +190,7 @@ inline nlohmann::json made_up_findings() {
               {"pairs", 9},
               {"unit", "x"}}}}},
           {{"name", "tokens"},
+           {"sweep", ""},
            {"statement", "Small generators prefer fewer tokens."},
            {"rule", "the best number of tokens grows with the generator's size"},
            {"verdict", "not decidable at this scale"},

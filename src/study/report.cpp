@@ -38,8 +38,9 @@ json page_data(const ReportInput& input, const ViewCharts& charts) {
   for (std::size_t i = 0; i < input.rows.size(); ++i) {
     const auto& row = input.rows[i];
     json lines = {row.design, "generator " + row.generator,
-                  "point " + std::to_string(row.point) + ", seed " + std::to_string(row.seed) +
-                      ", " + flops_text(row.total_flops())};
+                  "point " + std::to_string(row.point) + ", seed " + std::to_string(row.seed),
+                  "training: generator " + flops_text(row.generator_flops) + ", tokenizer " +
+                      flops_text(row.tokenizer_flops)};
     for (const char* name : {"nats_per_token", "bits_per_image", "fd", "rfd"}) {
       const auto metric = report_metric(name);
       lines.push_back(std::string(metric.label) + " " +

@@ -10,7 +10,8 @@
 namespace tessera {
 namespace {
 
-const std::string kComputeLabel = "training compute of both stages, FLOP";
+const std::string kGeneratorLabel = "training FLOPs of the generator";
+const std::string kTotalLabel = "training FLOPs of both stages";
 
 const std::string kAllCodes = "all codes used alike";
 
@@ -22,6 +23,7 @@ class Charts {
       const auto& row = first(group);
       note(designs_, row.design), note(generators_, row.generator);
     }
+    tokenizers_ = tokenizers_text();
   }
 
   Chart over_compute(const std::string& metric, const std::string& title, bool log) const {
@@ -29,12 +31,27 @@ class Charts {
                 .title = title,
                 .caption =
                     "Each point is a finished run, each seed its own; lines join the means over "
-                    "seeds of one design and generator, bars are a standard deviation.",
-                .x = {kComputeLabel, true},
+                    "seeds of one design and generator, bars are a standard deviation." +
+                    tokenizers_,
+                .x = {kGeneratorLabel, true},
                 .y = {report_metric(metric).label, log}};
     if (input_.fits) add_fits(chart, *input_.fits, metric);
     for (const auto& group : view_.groups) add_mean(chart, group, metric);
+    add_runs(chart, view_.groups, [&](const StudyRow& row) {
+      return ChartPoint{.x = row.generator_flops, .y = row.metric(metric)};
+    });
+    return chart;
+  }
+
+  // Empty where there is no front.
+  Chart front(const std::string& metric, const std::string& title) const {
+    Chart chart{.name = dashed(metric) + "-front",
+                .title = title,
+                .caption = "Each point is a finished run.",
+                .x = {kTotalLabel, true},
+                .y = {report_metric(metric).label, true}};
     if (input_.fits) add_fronts(chart, *input_.fits, metric);
+    if (chart.series.empty()) return chart;
     add_runs(chart, view_.groups, [&](const StudyRow& row) {
       return ChartPoint{.x = row.total_flops(), .y = row.metric(metric)};
     });
@@ -107,21 +124,21 @@ class Charts {
         .name = "iso-flops-" + dashed(metric),
         .title = title,
         .caption =
-            "Each line is one design at one budget of training compute over the generator's "
-            "size; its lowest place is the best generator for that budget.",
+            "Each line is one design at one budget of the generator's training FLOPs over the "
+            "generator's size; its lowest place is the best generator for that budget.",
         .x = {"parameters of the generator", true},
         .y = {report_metric(metric).label, false}};
     if (!input_.fits) return chart;
     Order budgets;
     for (const auto& iso : input_.fits->iso_flops) {
       if (iso.metric != metric || !designs_.contains(iso.design)) continue;
-      note(budgets, flops_text(iso.flops));
+      note(budgets, flops_text(iso.generator_flops));
       ChartSeries line{.name = iso.design, .colour = designs_.at(iso.design)};
       for (const auto& place : iso.curve)
         line.points.push_back({.x = place.parameters, .y = place.value});
       std::ranges::sort(line.points, {}, &ChartPoint::x);
       ChartSeries dots = line;
-      dots.mark = Mark::points, dots.shape = budgets.at(flops_text(iso.flops));
+      dots.mark = Mark::points, dots.shape = budgets.at(flops_text(iso.generator_flops));
       chart.series.push_back(line), chart.series.push_back(dots);
     }
     add_key(chart, budgets, "at ");
@@ -139,6 +156,23 @@ class Charts {
     return name;
   }
   const StudyRow& first(const ReportGroup& group) const { return input_.rows[group.rows.front()]; }
+
+  // What is not on an axis of the generator's FLOPs.
+  std::string tokenizers_text() const {
+    std::pair<double, std::string> least{INFINITY, ""}, most{0, ""};
+    for (const auto& group : view_.groups) {
+      const auto& row = first(group);
+      least = std::min(least, {row.tokenizer_flops, row.design});
+      if (row.tokenizer_flops > most.first) most = {row.tokenizer_flops, row.design};
+    }
+    if (most.first == 0) return {};
+    if (most.first < 1.01 * least.first)
+      return " The tokenizer's training comes on top, " + flops_text(most.first) +
+             " for each design.";
+    return " The tokenizer's training comes on top, from " + flops_text(least.first) + " (" +
+           least.second + ") to " + flops_text(most.first) + " (" + most.second +
+           "); a point tells its own.";
+  }
 
   void add_fits(Chart& chart, const ReportFits& fits, const std::string& metric) const {
     bool fitted = false;
@@ -167,7 +201,7 @@ class Charts {
     const auto spread = seed_spread(input_.rows, group, metric);
     double flops = 0;
     for (const auto row : group.rows)
-      flops += input_.rows[row].total_flops() / static_cast<double>(group.rows.size());
+      flops += input_.rows[row].generator_flops / static_cast<double>(group.rows.size());
     const bool goes_on = first(group).point > 0 && !chart.series.empty() &&
                          chart.series.back().mark == Mark::line &&
                          chart.series.back().name == first(group).design &&
@@ -213,6 +247,7 @@ class Charts {
   const ReportInput& input_;
   const ReportView& view_;
   Order designs_, generators_;
+  std::string tokenizers_;
 };
 
 bool has_points(const Chart& chart) {
@@ -228,10 +263,13 @@ bool has_points(const Chart& chart) {
 std::vector<Chart> report_charts(const ReportInput& input, const ReportView& view) {
   const Charts charts(input, view);
   std::vector<Chart> all = {
-      charts.over_compute("nats_per_token", "Loss over compute", true),
-      charts.over_compute("fd", "Generation over compute", true),
-      charts.over_compute("predictability", "Predictability over compute", false),
-      charts.over_compute("bits_per_image", "Bits per image over compute", true),
+      charts.over_compute("nats_per_token", "Loss over the generator's compute", true),
+      charts.over_compute("fd", "Generation over the generator's compute", true),
+      charts.over_compute("predictability", "Predictability over the generator's compute", false),
+      charts.over_compute("bits_per_image", "Bits per image over the generator's compute", true),
+      charts.front("nats_per_token", "Loss for the compute of both stages"),
+      charts.front("fd", "Generation for the compute of both stages"),
+      charts.front("bits_per_image", "Bits per image for the compute of both stages"),
       charts.quality("rfd", "fd", "Reconstruction against generation",
                      "Left is the better tokenizer, down the better generator of images."),
       charts.quality("bits_per_image", "fd", "Rate against generation",

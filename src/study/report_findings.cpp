@@ -22,10 +22,9 @@ std::string number_row(const ReportFinding::Number& number) {
          (number.pairs > 0 ? std::to_string(number.pairs) : "–") + "</td></tr>";
 }
 
-// Where a finding bears the name of a sweep, its runs are those of the sweep.
 std::string runs_link(const ReportFinding& finding, const std::vector<ReportView>& views) {
   for (std::size_t view = 0; view < views.size(); ++view)
-    if (!views[view].sweep.empty() && views[view].sweep == finding.name)
+    if (!views[view].sweep.empty() && views[view].sweep == finding.sweep)
       return "<a href='#headline' data-show='" + std::to_string(view) + "'>The runs behind it</a>";
   return "<a href='#headline'>The runs behind it</a>";
 }
@@ -47,6 +46,15 @@ std::string article(const ReportFinding& finding, const std::vector<ReportView>&
          runs_link(finding, views) + "</p></article>";
 }
 
+std::string decided_by_chance(std::size_t verdicts) {
+  if (verdicts == 1) return "<p>The verdict is at 95%.</p>";
+  return "<p>There are " + std::to_string(verdicts) +
+         " verdicts, each at 95% without correction for their number: if no claim were true, at "
+         "most 5% of them, " +
+         number_text(0.05 * static_cast<double>(verdicts), "%.2g") +
+         " on average, would be called reproduced by chance.</p>";
+}
+
 }  // namespace
 
 std::string report_findings(const ReportInput& input, const std::vector<ReportView>& views) {
@@ -55,7 +63,7 @@ std::string report_findings(const ReportInput& input, const std::vector<ReportVi
            "it from "
            "the rows and the rules of the sweep file.</p>";
   if (input.findings->empty()) return "<p class='absent'>The sweep file asks for no finding.</p>";
-  std::string html;
+  std::string html = decided_by_chance(input.findings->size());
   for (const auto& finding : *input.findings) html += article(finding, views);
   return html;
 }

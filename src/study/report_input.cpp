@@ -32,7 +32,7 @@ std::vector<Value> list(const json& object, const char* key, Value (*parse)(cons
 }
 
 ReportFit::Place fit_place(const json& object) {
-  return {number(object, "flops"), interval(object)};
+  return {number(object, "generator_flops"), interval(object)};
 }
 
 ReportFit fit(const json& object) {
@@ -52,7 +52,7 @@ ReportIsoFlops::Place iso_place(const json& object) {
 
 ReportIsoFlops iso_flops(const json& object) {
   return {object.at("design"), object.at("metric"), object.value("best", ""),
-          number(object, "flops"), list(object, "curve", iso_place)};
+          number(object, "generator_flops"), list(object, "curve", iso_place)};
 }
 
 ReportPareto::Place front_place(const json& object) {
@@ -64,14 +64,18 @@ ReportPareto pareto(const json& object) {
   return {object.at("metric"), list(object, "front", front_place)};
 }
 
-ReportComparison ratio(const json& object) {
+ReportPair pair(const json& object) {
   return {object.at("metric"), object.at("design"), object.at("reference"),
-          number(object, "quality"), interval(object.at("ratio"))};
+          object.value("generators", std::vector<std::string>())};
 }
 
-ReportComparison crossover(const json& object) {
-  return {object.at("metric"), object.at("design"), object.at("reference"), std::nan(""),
-          interval(object.at("flops"))};
+ReportRatio ratio(const json& object) {
+  return {pair(object), object.value("at", ""), number(object, "quality"),
+          interval(object.at("generator_ratio")), interval(object.at("ratio"))};
+}
+
+ReportCrossover crossover(const json& object) {
+  return {pair(object), object.at("decided"), interval(object.at("flops"))};
 }
 
 ReportFits parse_fits(const json& file) {
@@ -89,8 +93,13 @@ ReportFinding::Number finding_number(const json& object) {
 }
 
 ReportFinding finding(const json& object) {
-  return {object.at("name"),    object.at("statement"),  object.at("rule"),
-          object.at("verdict"), object.value("why", ""), list(object, "numbers", finding_number)};
+  return {object.at("name"),
+          object.at("statement"),
+          object.at("rule"),
+          object.at("verdict"),
+          object.value("why", ""),
+          object.value("sweep", ""),
+          list(object, "numbers", finding_number)};
 }
 
 std::vector<ReportFinding> parse_findings(const json& file) {

@@ -20,7 +20,7 @@ struct ReportFit {
   ReportInterval l_min, alpha, lambda;
   double scatter = 0;
   struct Place {
-    double flops = 0;  ///< of both stages
+    double generator_flops = 0;
     ReportInterval value;
   };
   std::vector<Place> curve;  ///< the law with its band
@@ -33,7 +33,7 @@ struct ReportNotFitted {
 
 struct ReportIsoFlops {
   std::string design, metric, best;
-  double flops = 0;
+  double generator_flops = 0;
   struct Place {
     std::string generator;
     double parameters = 0, value = 0;
@@ -53,11 +53,23 @@ struct ReportPareto {
   std::vector<Place> front;
 };
 
-/// Of two designs: a ratio of compute at equal quality, or where two curves cross.
-struct ReportComparison {
+/// Two designs, by fits to generators that both have.
+struct ReportPair {
   std::string metric, design, reference;
+  std::vector<std::string> generators;
+};
+
+/// Compute that they take for the same quality.
+struct ReportRatio : ReportPair {
+  std::string at;
   double quality = 0;
-  ReportInterval value;
+  ReportInterval of_generator, of_both_stages;
+};
+
+/// Where their curves cross.
+struct ReportCrossover : ReportPair {
+  bool decided = false;
+  ReportInterval flops;  ///< of both stages
 };
 
 struct ReportFits {
@@ -65,12 +77,14 @@ struct ReportFits {
   std::vector<ReportNotFitted> not_fitted;
   std::vector<ReportIsoFlops> iso_flops;
   std::vector<ReportPareto> pareto;
-  std::vector<ReportComparison> ratios, crossovers;
+  std::vector<ReportRatio> ratios;
+  std::vector<ReportCrossover> crossovers;
   nlohmann::json about;
 };
 
 struct ReportFinding {
   std::string name, statement, rule, verdict, why;
+  std::string sweep;  ///< whose rows it is about; empty: any
   struct Number {
     std::string label, unit;
     ReportInterval value;

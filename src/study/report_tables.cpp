@@ -23,8 +23,8 @@ std::string link(const std::string& id, const std::string& text) {
 std::string heading(const std::vector<std::string>& names) {
   std::string html = "<thead><tr>";
   for (const auto& name : names) {
-    const bool words =
-        name == "design" || name == "generator" || name == "reference" || name == "metric";
+    const bool words = name == "design" || name == "generator" || name == "reference" ||
+                       name == "metric" || name == "generators";
     html += (words ? "<th class='name'>" : "<th>") + escape_html(name) + "</th>";
   }
   return html;
@@ -47,6 +47,7 @@ std::string group_row(const ReportInput& input, const ReportGroup& group,
     seeds += (seeds.empty() ? "" : " ") + link(row_id(each), std::to_string(input.rows[each].seed));
   std::string html = "<tbody" + attribute + "><tr>" + name_cell(row.design) +
                      name_cell(row.generator) + cell(std::to_string(row.point)) +
+                     cell(link(id, flops_text(row.generator_flops))) +
                      cell(link(id, flops_text(row.total_flops()))) + cell(seeds);
   for (const auto& metric : measured_metrics(input.rows)) {
     const auto spread = seed_spread(input.rows, group, metric.name);
@@ -114,25 +115,40 @@ std::string fit_rows(const ReportInput& input) {
   return html + "</table></div>";
 }
 
+std::string pair_cells(const ReportInput& input, const ReportPair& pair) {
+  std::string generators;
+  for (const auto& name : pair.generators) generators += (generators.empty() ? "" : ", ") + name;
+  return design_cell(input, pair.design) + design_cell(input, pair.reference) +
+         name_cell(metric_label(pair.metric)) + name_cell(generators);
+}
+
+std::string ratio_cells(const ReportInterval& ratio) {
+  return cell(number_text(ratio.value, "%.2f")) + cell(interval_text(ratio, "%.2f"));
+}
+
 std::string ratio_rows(const ReportInput& input) {
   std::string html =
       "<h3>Compute at equal quality</h3><p>The compute that the reference takes to reach a quality "
-      "over "
-      "what the design takes: above 1 the design is the cheaper one.</p><div class='wide'><table>" +
-      heading({"design", "reference", "metric", "at", "ratio", "95% interval"}) + "</tr></thead>";
+      "over what the design takes: above 1 the design is the cheaper one. At the worst, the middle "
+      "and the best quality that both reach, by fits to the generators that both have: first the "
+      "training compute of the generator alone, then that of both stages, where what "
+      "equal tokenizers take draws every ratio towards 1.</p><div class='wide'><table>" +
+      heading({"design", "reference", "metric", "generators", "at", "quality", "generator's",
+               "95% interval", "both stages'", "95% interval"}) +
+      "</tr></thead>";
   for (const auto& ratio : input.fits->ratios)
-    html += "<tr>" + design_cell(input, ratio.design) + design_cell(input, ratio.reference) +
-            name_cell(metric_label(ratio.metric)) + cell(number_text(ratio.quality)) +
-            cell(number_text(ratio.value.value, "%.2f")) +
-            cell(interval_text(ratio.value, "%.2f")) + "</tr>";
+    html += "<tr>" + pair_cells(input, ratio) + cell(escape_html(ratio.at)) +
+            cell(number_text(ratio.quality)) + ratio_cells(ratio.of_generator) +
+            ratio_cells(ratio.of_both_stages) + "</tr>";
   return html + "</table></div>";
 }
 
 std::string flops_interval(const ReportInterval& flops) {
   const auto end = [](double value) {
-    return std::isfinite(value) ? flops_text(value) : std::string("no bound");
+    return std::isfinite(value) && value > 0 ? flops_text(value) : std::string("no bound");
   };
-  return end(flops.low) + " to " + end(flops.high);
+  const auto low = end(flops.low), high = end(flops.high);
+  return low == high ? low : low + " to " + high;
 }
 
 std::string not_fitted_rows(const ReportInput& input) {
@@ -146,13 +162,15 @@ std::string not_fitted_rows(const ReportInput& input) {
 
 std::string crossover_rows(const ReportInput& input) {
   std::string html =
-      "<h3>Where designs change places</h3><p>Above this compute the design is the better "
-      "one, below it the reference.</p><div class='wide'><table>" +
-      heading({"design", "reference", "metric", "compute", "95% interval"}) + "</tr></thead>";
+      "<h3>Where designs change places</h3><p>Above this compute of both stages the design is the "
+      "better one, below it the reference. Where the interval has an open end it is not decided "
+      "that they change places: the fits meet, but need not.</p><div class='wide'><table>" +
+      heading(
+          {"design", "reference", "metric", "generators", "verdict", "compute", "95% interval"}) +
+      "</tr></thead>";
   for (const auto& each : input.fits->crossovers)
-    html += "<tr>" + design_cell(input, each.design) + design_cell(input, each.reference) +
-            name_cell(metric_label(each.metric)) + cell(flops_text(each.value.value)) +
-            cell(flops_interval(each.value)) + "</tr>";
+    html += "<tr>" + pair_cells(input, each) + cell(each.decided ? "decided" : "not decided") +
+            cell(flops_text(each.flops.value)) + cell(flops_interval(each.flops)) + "</tr>";
   return html + "</table></div>";
 }
 
@@ -172,7 +190,8 @@ std::string views_attribute(const std::vector<std::size_t>& views) {
 std::string headline_table(const ReportInput& input, const std::vector<ReportView>& views) {
   const auto of_row = views_of_rows(input, views);
   std::string html = "<div class='wide'><table class='sortable'>" +
-                     heading({"design", "generator", "point", "compute", "seeds"}) +
+                     heading({"design", "generator", "point", "generator's compute",
+                              "compute of both stages", "seeds"}) +
                      metric_headings(input);
   for (const auto& group : views.back().groups)
     html += group_row(input, group, views_attribute(of_row[group.rows.front()]));

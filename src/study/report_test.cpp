@@ -39,11 +39,36 @@ TEST(StudyReport, HoldsFindingsMeansAndEveryRun) {
   EXPECT_THAT(findings, HasSubstr("Rule: a cross-over within the range of both fits"));
   for (std::size_t run = 1; run <= made_up_rows().size(); ++run)
     EXPECT_THAT(page, HasSubstr("<tbody id='run-" + std::to_string(run) + "'"));
-  EXPECT_THAT(section(page, "fits", "runs"), HasSubstr("<td>1.90</td><td>1.71 to 2.18</td>"));
-  EXPECT_THAT(section(page, "fits", "runs"), HasSubstr("<td>0 FLOP to no bound</td>"));
+  EXPECT_THAT(section(page, "fits", "runs"),
+              HasSubstr("<td>middle</td><td>7.5</td><td>1.90</td><td>1.71 to 2.18</td>"
+                        "<td>1.20</td><td>1.08 to 1.38</td>"));
+  EXPECT_THAT(section(page, "fits", "runs"),
+              HasSubstr("<td>not decided</td><td>300 TFLOP</td><td>no bound</td>"));
   EXPECT_THAT(section(page, "fits", "runs"), HasSubstr("there are 3 levels of compute"));
   EXPECT_THAT(section(page, "made", "end"), HasSubstr("&quot;layers&quot;: 4"));
   EXPECT_THAT(section(page, "made", "end"), HasSubstr("Anyone may &lt;use&gt; it."));
+}
+
+TEST(StudyReport, SaysWhatVerdictsAreWorthAndLinksTheirSweep) {
+  TemporaryFolder folder;
+  write_made_up_study(folder / "study");
+  const auto findings = section(written_report(folder / "study"), "findings", "plots");
+  EXPECT_THAT(findings, HasSubstr("3 verdicts, each at 95% without correction"));
+  EXPECT_THAT(findings, HasSubstr("5% of them, 0.15 on average"));
+  EXPECT_THAT(findings, HasSubstr("<a href='#headline' data-show='0'>The runs behind it</a>"));
+  // The finding "tokens" names no sweep.
+  EXPECT_THAT(findings, Not(HasSubstr("<a href='#headline' data-show='2'")));
+}
+
+TEST(ReportCharts, AreOverTheGeneratorsComputeAndTellTheTokenizers) {
+  ReportInput input{.sweeps = {"headline"}, .rows = made_up_rows()};
+  const auto chart = [&] { return report_charts(input, report_views(input)[0])[0]; };
+  EXPECT_EQ(chart().x.label, "training FLOPs of the generator");
+  EXPECT_EQ(x_values(chart())[0], input.rows[0].generator_flops);
+  EXPECT_THAT(chart().caption, HasSubstr("on top, 40 TFLOP for each design."));
+  for (auto& row : input.rows)
+    if (row.design == "plain") row.tokenizer_flops = 5e13;
+  EXPECT_THAT(chart().caption, HasSubstr("from 40 TFLOP (CRT 0.1) to 50 TFLOP (plain)"));
 }
 
 TEST(StudyReport, WritesAFigureForEveryPlot) {
@@ -57,6 +82,8 @@ TEST(StudyReport, WritesAFigureForEveryPlot) {
     for (const char* view : {"1-headline", "2-weight", "3-tokens", "4-codebook", "all"})
       EXPECT_THAT(read_file(folder / ("study/figures/" + std::string(view) + "-" + name + ".svg")),
                   HasSubstr("</svg>"));
+  EXPECT_THAT(read_file(folder / "study/figures/1-headline-fd-front.svg"), HasSubstr("</svg>"));
+  EXPECT_FALSE(fs::exists(folder / "study/figures/3-tokens-fd-front.svg"));  // no part in the front
 }
 
 TEST(StudyReport, SaysWhatMakesTheFilesThatAreMissing) {
@@ -152,9 +179,12 @@ TEST(ReportCharts, AFrontIsShownWhereADesignHasAPartInIt) {
                                      {"fd", {{1e14, 7, "generator-plain-0-1", 0, "plain"}}}}};
   const auto fronts = [&](std::size_t view) {
     std::vector<ChartSeries> stairs;
-    const auto charts = report_charts(input, report_views(input)[view]);
-    for (const auto& series : charts[1].series)
-      if (series.mark == Mark::steps) stairs.push_back(series);
+    for (const auto& chart : report_charts(input, report_views(input)[view]))
+      for (const auto& series : chart.series)
+        if (series.mark == Mark::steps) {
+          EXPECT_EQ(chart.name, "fd-front");
+          stairs.push_back(series);
+        }
     return stairs;
   };
   EXPECT_EQ(fronts(0).size(), 1u);

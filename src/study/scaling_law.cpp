@@ -23,9 +23,12 @@ double chi_squared(Rng& rng, double freedom) {
   return sum;
 }
 
-// Whether the law explains more of ln L than chance would have it: the F test of its two further
-// parameters against a constant. With two of them the tail of F has a closed form.
-bool clearly_falls(const std::vector<LawPoint>& points, const ScalingLaw& law) {
+// Of flat noise some 1% is below it, as the law's parameters are bounded and it only falls.
+// Points that were chosen as the best for their compute fall by that choice: clear_fall.h.
+constexpr double kClear = 0.025;
+
+// With two further parameters the tail of F has a closed form.
+double tail_of_f(const std::vector<LawPoint>& points, const ScalingLaw& law) {
   const auto count = static_cast<double>(points.size());
   double mean = 0, left = 0, all = 0;
   for (const auto& point : points) mean += std::log(point.value) / count;
@@ -34,7 +37,19 @@ bool clearly_falls(const std::vector<LawPoint>& points, const ScalingLaw& law) {
     const double of_law = std::log(point.value / law.at(point.flops));
     all += of_mean * of_mean, left += of_law * of_law;
   }
-  return std::isfinite(law.lambda) && left < all && std::pow(left / all, (count - 3) / 2) < 0.025;
+  if (!std::isfinite(law.lambda) || left >= all) return 1;
+  return std::pow(left / all, (count - 3) / 2);
+}
+
+struct Coordinates {
+  std::vector<double> flops, values;
+};
+
+Coordinates coordinates(const std::vector<LawPoint>& points) {
+  Coordinates result;
+  for (const auto& point : points)
+    result.flops.push_back(point.flops), result.values.push_back(point.value);
+  return result;
 }
 
 std::size_t count_levels(const std::vector<LawPoint>& points) {
@@ -140,14 +155,19 @@ Interval FittedLaw::l_min() const { return interval_over(*this, &ScalingLaw::l_m
 Interval FittedLaw::alpha() const { return interval_over(*this, &ScalingLaw::alpha); }
 Interval FittedLaw::lambda() const { return interval_over(*this, &ScalingLaw::lambda); }
 
+double chance_of_fall(const std::vector<LawPoint>& points) {
+  if (!why_not(points).empty()) return 1;
+  const auto [flops, values] = coordinates(points);
+  return tail_of_f(points, SeparableFit(flops).fit(values).law);
+}
+
 LawFit fit_scaling_law(const std::vector<LawPoint>& points, const BootstrapOptions& options) {
   TESSERA_CHECK(options.samples > 0);
   if (auto why = why_not(points); !why.empty()) return {.why_not = std::move(why)};
-  std::vector<double> flops, values;
-  for (const auto& point : points) flops.push_back(point.flops), values.push_back(point.value);
+  auto [flops, values] = coordinates(points);
   const SeparableFit fit(flops);
   const auto best = fit.fit(values);
-  if (!clearly_falls(points, best.law))
+  if (tail_of_f(points, best.law) >= kClear)
     return {.why_not = "the values do not clearly fall with compute"};
   FittedLaw fitted{.law = best.law, .scatter = best.scatter};
   const Deviations deviations(points, best);

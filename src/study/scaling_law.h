@@ -55,6 +55,10 @@ struct BootstrapOptions {
   std::uint64_t seed = 0;
 };
 
+/// The chance of values that the fitted law explains so well, were they normal about a constant: by
+/// the F test of its two further parameters. 1 where no law can be fitted.
+double chance_of_fall(const std::vector<LawPoint>& points);
+
 /// Fits the law to relative errors, with Huber's weights against outliers: l_min >= 0, alpha in
 /// [-4, -0.01]. There is none for fewer than four points or three levels of compute, for values
 /// that are not positive, or that do not clearly fall with compute.

@@ -194,7 +194,7 @@ TEST(ScalingLaw, IsNotFittedWhereThereIsNone) {
     refused +=
         !fit_scaling_law(measured({.law = {3, -0.5, -99}, .by_seed = 0}, set), {.samples = 1})
              .fitted;
-  EXPECT_GE(refused, 185);  // pure noise falls by chance in one of forty
+  EXPECT_GE(refused, 194);  // some 1% of flat noise passes, 2 of 200; three deviations more
 }
 
 }  // namespace
