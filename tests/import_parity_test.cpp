@@ -7,7 +7,6 @@
 
 #include <cmath>
 #include <cstring>
-#include <fstream>
 
 #include "base/testing.h"
 #include "formats/npy.h"
@@ -299,30 +298,6 @@ TEST_F(Import, ExportRefusesWhatLlamaGenCannotHold) {
   options.out = (folder_ / "x.onnx").string();
   EXPECT_THAT(error_of([&] { export_llamagen_vq(options); }), HasSubstr("'.onnx', expected .pt"));
   EXPECT_FALSE(fs::exists(folder_ / "x.pt") || fs::exists(folder_ / "x.onnx"));
-}
-
-// --- names
-
-// "encoder.conv_in.weight<TAB>[128, 3, 3, 3]", as the published files have them.
-Shapes published_shapes(const std::string& name) {
-  Shapes shapes;
-  std::ifstream file(kReference / "keys" / (name + "_keys.txt"));
-  for (std::string line; std::getline(file, line);)
-    if (const auto tab = line.find('\t'); tab != std::string::npos)
-      shapes[line.substr(0, tab)] = nlohmann::json::parse(line.substr(tab + 1)).get<Shape>();
-  return shapes;
-}
-
-TEST(PublishedNames, AreOurs) {
-  TokenizerConfig config;  // VQ-16
-  EXPECT_EQ(vq_shapes(config), published_shapes("llamagen_vq16"));
-  config.multipliers = {1, 2, 2, 4};
-  EXPECT_EQ(vq_shapes(config), published_shapes("llamagen_vq8"));
-  TokenizerConfig taming;
-  taming.code_size = 256;
-  Shapes expected;
-  for (const auto& [name, shape] : vq_shapes(taming)) expected[taming_name(name, 5)] = shape;
-  EXPECT_EQ(expected, published_shapes("taming_f16_16384"));
 }
 
 // --- what is refused

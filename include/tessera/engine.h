@@ -14,8 +14,9 @@
 
 namespace tessera {
 
-/// How weights are held. `automatic` is what a packed folder holds, else bf16 where the processor
-/// multiplies bf16 numbers, else float32.
+/// How weights are held. `automatic` is what a packed folder holds, else the recipe's precision
+/// (float32 for imported models), and where that leaves it open bf16 if the processor multiplies
+/// bf16 numbers, else float32.
 enum class Weights { automatic, float32, bf16, int8, int4 };
 
 /// How keys and values of attention are held. `automatic` is float32 with float32 weights, else

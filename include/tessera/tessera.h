@@ -23,8 +23,9 @@ enum {
   TESSERA_CANCELLED = 130 /* by tessera_cancel() or a callback */
 };
 
-/* How weights are held. Automatic: as a packed folder holds them, else bf16 where the processor
- * multiplies bf16 numbers, else float32. */
+/* How weights are held. Automatic: as a packed folder holds them, else in the recipe's precision
+ * (float32 for imported models), and where that leaves it open bf16 if the processor multiplies
+ * bf16 numbers, else float32. */
 enum {
   TESSERA_WEIGHTS_AUTOMATIC = 0,
   TESSERA_WEIGHTS_FLOAT32 = 1,

@@ -64,6 +64,7 @@ class StudyExperiment {
   nlohmann::json tokenizer() const {
     const TokenizerExperiment experiment(options_, here_);
     nlohmann::json result = {{"tokenizer", experiment.train()}};
+    result["tokenizer"]["model"] = model_hash(here_ / "tokenizer");
     experiment.encode();
     result["reconstruction"] = experiment.measure();
     remove_training(here_ / "tokenizer");

@@ -9,7 +9,7 @@ namespace tessera {
 
 /// Does one run of a study in models/ID and returns what results/ID.json holds:
 ///   features   {"loss", "metric"}: what train_features returns
-///   tokenizer  {"tokenizer", "reconstruction"}: TokenizerExperiment
+///   tokenizer  {"tokenizer", "reconstruction"}: TokenizerExperiment, with the "model"'s hash
 ///   generator  {"points": [{"generator", "likelihood", "generation", "samples"}]}: a
 ///              GeneratorExperiment for each compute point; each is a finished model, branched off
 ///              one run at a constant rate

@@ -49,6 +49,16 @@ fs::path write_recipe(const fs::path& folder) {
   return folder / "tiny.toml";
 }
 
+// The tiny recipe on the tiny tokens, into folder / "model".
+TrainGeneratorOptions options_in(const fs::path& folder) {
+  TrainGeneratorOptions options;
+  options.recipe = write_recipe(folder);
+  options.tokens = write_tiny_tokens(folder);
+  options.out = folder / "model";
+  options.quiet = true;
+  return options;
+}
+
 nlohmann::json run(const fs::path& tokens, const fs::path& out, std::int64_t steps,
                    bool resume = false, const Recipe& recipe = tiny_recipe()) {
   GeneratorTrainer trainer(recipe, inputs_of(tokens), 9, torch::kCPU);
@@ -228,11 +238,7 @@ TEST(GeneratorTrainer, DamagedModelFoldersAreRefused) {
 
 TEST(TrainGenerator, RunsFromRecipeAndTokenFileToModelFolder) {
   const auto folder = test_folder("command");
-  TrainGeneratorOptions options;
-  options.recipe = write_recipe(folder);
-  options.tokens = write_tiny_tokens(folder);
-  options.out = folder / "model";
-  options.quiet = true;
+  auto options = options_in(folder);
   options.overrides = {"generator.layers=1"};
   const auto result = train_generator(options);
   EXPECT_EQ(result["steps"], 8);
@@ -244,11 +250,8 @@ TEST(TrainGenerator, RunsFromRecipeAndTokenFileToModelFolder) {
 
 TEST(TrainGenerator, StartsFromTheWeightsOfAnotherFolder) {
   const auto folder = test_folder("init");
-  TrainGeneratorOptions options;
-  options.recipe = write_recipe(folder);
-  options.tokens = write_tiny_tokens(folder);
+  auto options = options_in(folder);
   options.out = folder / "first";
-  options.quiet = true;
   train_generator(options);
   options.init = options.out;
   options.out = folder / "second";
@@ -293,11 +296,7 @@ TEST(TrainGenerator, StartsFromTheWeightsOfAnotherFolder) {
 
 TEST(TrainGenerator, ResumesACheckpointFromBeforeASettingExisted) {
   const auto folder = test_folder("older");
-  TrainGeneratorOptions options;
-  options.recipe = write_recipe(folder);
-  options.tokens = write_tiny_tokens(folder);
-  options.out = folder / "model";
-  options.quiet = true;
+  auto options = options_in(folder);
   train_generator(options);
   const auto path = folder / "model/training/checkpoint.safetensors";
   {
@@ -322,12 +321,8 @@ TEST(TrainGenerator, ResumesACheckpointFromBeforeASettingExisted) {
 
 TEST(TrainGenerator, RefusesValidTokensOfAnotherTokenizer) {
   const auto folder = test_folder("refuses");
-  TrainGeneratorOptions options;
-  options.recipe = write_recipe(folder);
-  options.tokens = write_tiny_tokens(folder);
+  auto options = options_in(folder);
   options.valid_tokens = write_tiny_tokens(folder, kOtherTokenizer);
-  options.out = folder / "model";
-  options.quiet = true;
   try {
     train_generator(options);
     FAIL() << "was accepted";
@@ -341,11 +336,7 @@ TEST(TrainGenerator, RefusesValidTokensOfAnotherTokenizer) {
 
 TEST(TrainGenerator, RefusesTokensOfAnotherGrid) {
   const auto folder = test_folder("grids");
-  TrainGeneratorOptions options;
-  options.recipe = write_recipe(folder);
-  options.tokens = write_tiny_tokens(folder);
-  options.out = folder / "model";
-  options.quiet = true;
+  auto options = options_in(folder);
   auto other = tiny_tokens(10, 4, kTokenizer);
   std::swap(other.header.grid_rows, other.header.grid_columns);
   write_tokens(folder / "other.safetensors", other);
@@ -371,11 +362,7 @@ TEST(TrainGenerator, RefusesTokensOfAnotherGrid) {
 
 TEST(Logits, TakeTheirClassesFromTheCommandLineOrFromFoldersThatMeanTheSame) {
   const auto folder = test_folder("classes");
-  TrainGeneratorOptions options;
-  options.recipe = write_recipe(folder);
-  options.tokens = write_tiny_tokens(folder);
-  options.out = folder / "model";
-  options.quiet = true;
+  auto options = options_in(folder);
   train_generator(options);
   auto other = tiny_tokens(2, 4, kTokenizer);
   other.header.class_names = {"n01", "n02", "n03"};

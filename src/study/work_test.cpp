@@ -78,7 +78,9 @@ class Working : public testing::Test {
                          for (const char* name : {"tokenizer/model", "train", "valid", "held-out"})
                            write_file(study_.models(run.id) / (std::string(name) + ".safetensors"),
                                       "made");
-                       return result_of(run);
+                       auto result = result_of(run);
+                       result["tokenizer"]["model"] = model_;
+                       return result;
                      },
                  .cost =
                      [](const PlannedRun&) {
@@ -92,6 +94,7 @@ class Working : public testing::Test {
     return times;
   }
   TemporaryFolder folder_;
+  std::string model_ = "made";  // the hash of every tokenizer
   Plan plan_;
   StudyFolder study_{folder_ / "study"};
 };
@@ -167,7 +170,14 @@ TEST_F(Working, WhereOnlyResultsWereKeptATokenizerIsMadeAgainForAnOpenGenerator)
   EXPECT_EQ(run(2).done, 8);
   for (const auto& [id, times] : executed())
     EXPECT_EQ(times, id == generator.id || id == generator.needs.back() ? 2 : 1) << id;
-  // It fails the second time: the generator does not wait for ever.
+  EXPECT_FALSE(read_json(study_.result(generator.needs.back())).contains("replaces"));
+  // It comes out otherwise the next time, which its result says.
+  fs::remove_all(study_.root() / "models");
+  fs::remove(study_.result(generator.id));
+  model_ = "other";
+  run(2);
+  EXPECT_EQ(read_json(study_.result(generator.needs.back()))["replaces"], "made");
+  // It fails the time after that: the generator does not wait for ever.
   fs::remove_all(study_.root() / "models");
   fs::remove(study_.result(generator.id));
   const auto done = run(2, [&](const PlannedRun& run) {
