@@ -1,97 +1,10 @@
-// The program as its users run it: the whole path on a small data set, and every kind of bad input.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include "image/image.h"
-#include "shell.h"
+// The program as its users run it: the whole path on a small data set.
+#include "command_line.h"
 
 namespace tessera {
 namespace {
 
 using testing::HasSubstr;
-
-// Two classes of 16-px pictures: bright discs and dark squares, each a little different.
-void write_pictures(const fs::path& folder, int count) {
-  Rng rng(7);
-  for (int i = 0; i < count; ++i) {
-    const bool disc = i % 2 == 0;
-    const int cx = 5 + static_cast<int>(rng.below(6)), cy = 5 + static_cast<int>(rng.below(6));
-    Image image{16, 16, std::vector<std::uint8_t>(16 * 16 * 3)};
-    for (int y = 0; y < 16; ++y)
-      for (int x = 0; x < 16; ++x) {
-        const bool inside = disc ? (x - cx) * (x - cx) + (y - cy) * (y - cy) < 16
-                                 : std::abs(x - cx) < 4 && std::abs(y - cy) < 4;
-        for (int c = 0; c < 3; ++c)
-          image.pixels[static_cast<std::size_t>((y * 16 + x) * 3 + c)] =
-              inside == disc ? 220 : static_cast<std::uint8_t>(20 * c + 40);
-      }
-    write_png(folder / (disc ? "disc" : "square") / (std::to_string(i) + ".png"), image);
-  }
-}
-
-constexpr const char* kRecipe = R"(
-[data]
-image_size = 16
-valid_fraction = 0.2
-[tokenizer]
-channels = 32
-multipliers = [1, 1]
-encoder_blocks = 1
-decoder_blocks = 1
-latent_channels = 16
-codebook_size = 32
-[regularizer]
-weight = 0.1
-width = 16
-anneal_steps = 2
-[tokenizer_training]
-steps = 6
-batch_size = 8
-perceptual_weight = 0
-valid_every = 3
-checkpoint_every = 3
-[generator]
-layers = 1
-heads = 2
-dim = 16
-ffn_multiple = 16
-[generator_training]
-steps = 6
-batch_size = 8
-valid_every = 3
-checkpoint_every = 3
-)";
-
-class CommandLine : public testing::Test {
- protected:
-  void SetUp() override {
-    write_pictures(folder_ / "pictures", 60);
-    write_file(folder_ / "recipe.toml", std::string_view(kRecipe));
-  }
-  Outcome run(const std::string& command) { return shell(command, folder_); }
-  void succeeds(const std::string& command) {
-    const auto outcome = run(command);
-    EXPECT_EQ(outcome.code, 0) << command << "\n" << outcome.err;
-  }
-  // Bad input: exit code 2 and one line that holds all of `words`.
-  void refuses(const std::string& command, const std::vector<std::string>& words) {
-    const auto outcome = run(command);
-    EXPECT_EQ(outcome.code, 2) << command << "\n" << outcome.err;
-    // Warnings about single images may come before it.
-    const auto last = outcome.err.rfind('\n', outcome.err.size() - 2);
-    EXPECT_EQ(outcome.err.find("tessera:"), last == std::string::npos ? 0 : last + 1)
-        << outcome.err;
-    for (const auto& word : words) EXPECT_THAT(outcome.err, HasSubstr(word)) << command;
-  }
-  nlohmann::json json(const std::string& file) { return read_json(folder_ / file); }
-  bool exists(const std::string& file) { return fs::exists(folder_ / file); }
-  void train_tokenizer(const std::string& out, const std::string& more = "") {
-    succeeds("tessera train tokenizer --quiet --recipe recipe.toml --data pictures --out " + out +
-             " " + more);
-  }
-
-  TemporaryFolder folder_;
-};
 
 TEST_F(CommandLine, WalksTheWholePath) {
   succeeds("tessera data info --quiet --data pictures --json info.json");
@@ -272,70 +185,6 @@ TEST_F(CommandLine, PlainTokenizerIsCrtWithWeightZero) {
   EXPECT_EQ(json("plain/config.json")["recipe"]["regularizer"]["weight"], 0);
 }
 
-TEST_F(CommandLine, RefusesBadRecipes) {
-  const std::string train =
-      "tessera train tokenizer --quiet --data pictures --out out --recipe recipe.toml ";
-  refuses(train + "--set tokenizer.codebok_size=8", {"codebok_size", "codebook_size"});
-  refuses(train + "--set tokenizer.codebook_size=abc", {"codebook_size", "abc", "whole number"});
-  refuses(train + "--set data.image_size=17", {"data.image_size", "17", "multiple of 2"});
-  refuses(train + "--set tokenizer.codebook_size=100000", {"codebook_size", "100000", "latents"});
-  refuses(train + "--set tokenizer_training.perceptual_weight=1",
-          {"perceptual_weight", "--features"});
-  refuses("tessera train tokenizer --quiet --data pictures --out out --recipe nowhere.toml",
-          {"nowhere.toml"});
-  succeeds("head -c 2000 /dev/urandom > junk");
-  refuses("tessera train tokenizer --quiet --data pictures --out out --recipe junk", {"junk"});
-  EXPECT_FALSE(exists("out/config.json"));
-}
-
-TEST_F(CommandLine, RefusesBadDataAndCountsCorruptImages) {
-  const std::string train =
-      "tessera train tokenizer --quiet --recipe recipe.toml --out out --data ";
-  refuses(train + "nowhere", {"nowhere"});
-  succeeds("mkdir empty");
-  refuses(train + "empty", {"empty"});
-  succeeds("mkdir -p bad/a && for i in 1 2 3; do head -c 300 /dev/urandom > bad/a/$i.png; done");
-  refuses(train + "bad --set tokenizer.codebook_size=8", {"bad"});
-  succeeds("head -c 100 pictures/disc/0.png > cut && mv cut pictures/disc/0.png");
-  train_tokenizer("tok");
-  succeeds(
-      "tessera encode --quiet --tokenizer tok --data pictures --out all.safetensors --json "
-      "all.json");
-  EXPECT_EQ(json("all.json")["corrupt_images"], 1);
-  EXPECT_EQ(json("all.json")["images"], 59);
-  succeeds("tar cf whole.tar pictures && head -c 9000 whole.tar > cut.tar");
-  refuses(train + "cut.tar", {"cut.tar"});
-}
-
-TEST_F(CommandLine, RefusesJunkModelsAndTokensOfAnotherTokenizer) {
-  train_tokenizer("one");
-  train_tokenizer("two", "--seed 5");
-  for (const std::string name : {"one", "two"})
-    succeeds("tessera encode --quiet --tokenizer " + name + " --data pictures --out " + name +
-             ".safetensors");
-  refuses("tessera decode --quiet --tokenizer one --tokens two.safetensors --out decoded",
-          {"two.safetensors", "tokenizer"});
-  refuses(
-      "tessera train generator --quiet --recipe recipe.toml --tokens one.safetensors "
-      "--valid-tokens two.safetensors --out gen",
-      {"two.safetensors", "tokenizer"});
-  succeeds(
-      "tessera train generator --quiet --recipe recipe.toml --tokens one.safetensors --out gen");
-  refuses("tessera sample --quiet --generator gen --tokenizer two --out x.png", {"tokenizer"});
-  refuses("tessera sample --quiet --generator gen --tokenizer one --classes disk --out x.png",
-          {"disk", "disc"});
-  refuses("tessera sample --quiet --generator one --tokenizer one --out x.png", {"generator"});
-  refuses("tessera encode --quiet --tokenizer pictures --data pictures --out x.safetensors",
-          {"config.json"});
-  succeeds("cp -r one cut && head -c 5000 one/model.safetensors > cut/model.safetensors");
-  refuses("tessera encode --quiet --tokenizer cut --data pictures --out x.safetensors",
-          {"model.safetensors"});
-  succeeds("head -c 5000 /dev/urandom > junk.safetensors");
-  refuses("tessera decode --quiet --tokenizer one --tokens junk.safetensors --out x",
-          {"junk.safetensors"});
-  EXPECT_FALSE(exists("x.png") || exists("x.safetensors") || exists("x") || exists("decoded"));
-}
-
 TEST_F(CommandLine, HandsOnAPipelineThatSamplesAndCompletes) {
   train_tokenizer("tok");
   train_tokenizer("other", "--seed 5");
@@ -409,18 +258,6 @@ TEST_F(CommandLine, GoesOnFromOtherWeightsWithPartsFrozen) {
   EXPECT_FALSE(exists("x"));
 }
 
-TEST_F(CommandLine, FullDiskLeavesNoHalfWrittenFile) {
-  train_tokenizer("tok");
-  // A limit on the size of files stands for a full disk: writing fails in the same place.
-  const auto outcome =
-      run("(trap '' XFSZ; ulimit -f 1; tessera reconstruct --quiet --tokenizer tok --data pictures "
-          "--out grid.png)");
-  EXPECT_EQ(outcome.code, 2) << outcome.err;
-  EXPECT_THAT(outcome.err, HasSubstr("grid.png"));
-  EXPECT_FALSE(exists("grid.png"));
-  EXPECT_EQ(run("ls *.partial").code, 2);
-}
-
 TEST_F(CommandLine, ImportsUsesAndExportsPublishedCheckpoints) {
   succeeds("cp -r '" TESSERA_REFERENCE "/golden' golden");
   succeeds(
@@ -457,49 +294,6 @@ TEST_F(CommandLine, ImportsUsesAndExportsPublishedCheckpoints) {
     succeeds("tessera import llamagen-vq vq" + form + " --out again" + form + " --quiet");
     EXPECT_EQ(sha256_file(folder_ / "vq/model.safetensors"),
               sha256_file(folder_ / ("again" + form) / "model.safetensors"));
-  }
-}
-
-TEST_F(CommandLine, RefusesBadCheckpoints) {
-  succeeds("cp -r '" TESSERA_REFERENCE "/golden' golden");
-  const std::string vq = "tessera import llamagen-vq --out out ",
-                    gpt = "tessera import llamagen-gpt --out out --grid 4x4 ";
-  refuses(vq + "nowhere.pt", {"nowhere.pt", "does not exist"});
-  refuses(vq + "pictures", {"pictures", "not a file"});
-  succeeds("head -c 5000 /dev/urandom > junk.pt");
-  refuses(vq + "junk.pt", {"junk.pt", "neither"});
-  succeeds("head -c 50000 golden/vq.pt > cut.pt && head -c 50000 golden/taming.ckpt > cut.ckpt");
-  refuses(vq + "cut.pt", {"cut.pt", "truncated"});
-  refuses("tessera import taming-vqgan cut.ckpt --out out", {"cut.ckpt", "truncated"});
-  refuses(vq + "golden/gpt.pt", {"gpt.pt", "encoder.conv_in.weight", "missing"});
-  refuses(vq + "golden/taming.ckpt", {"taming.ckpt", "state_dict"});
-  refuses(gpt + "golden/gpt.pt", {"--tokenizer"});
-  succeeds("tessera import llamagen-vq golden/vq.pt --out vq --quiet");
-  refuses(gpt + "--tokenizer vq golden/vq.pt", {"vq.pt", "tok_embeddings.weight"});
-  refuses(gpt + "--tokenizer vq golden/gpt.pt", {"gpt.pt", "--heads"});
-  refuses(vq + "golden/vq.pt golden/gpt.pt", {"2 files", "one"});
-  refuses(vq + "golden/vq.pt --image-size 33", {"image_size", "33"});
-  refuses("tessera import llamagen-vq golden/vq.pt --out vq", {"vq", "holds files"});
-  refuses("tessera import lamagen-vq golden/vq.pt --out out", {"lamagen-vq", "llamagen-vq"});
-  refuses("tessera import vgg16-lpips golden/vq.pt --out out", {"1 files", "two"});
-  refuses("tessera export llamagen-gpt vq --out x.pt", {"config.json", "tokenizer", "generator"});
-  refuses("tessera export llamagen-vq vq --out x.bin", {"x.bin", ".safetensors"});
-  EXPECT_FALSE(exists("out") || exists("x.pt") || exists("x.bin"));
-  EXPECT_EQ(run("ls -d *.partial").code, 2);
-}
-
-TEST_F(CommandLine, RefusesBadUsageInOneLine) {
-  refuses("tessera", {"subcommand"});
-  refuses("tessera trian", {"trian", "train"});
-  refuses("tessera train tokenizer --recipe recipe.toml", {"--"});
-  refuses("tessera encode --tokenizer a --data b --out c --crops 3", {"--crops"});
-  refuses("tessera flops --recipe recipe.toml --set regularizer.input=quantised",
-          {"quantised", "quantized"});
-  for (const std::string command : {"", "train", "train tokenizer", "encode", "decode", "sample",
-                                    "complete", "export pipeline", "evaluate generation", "demo"}) {
-    const auto help = run("tessera " + command + " --help");
-    EXPECT_EQ(help.code, 0) << command;
-    EXPECT_THAT(help.out, HasSubstr("Usage")) << command;
   }
 }
 
