@@ -15,6 +15,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Held-out nats a token above the best so far by this much: more than noise between validations.
+constexpr double kMemorisingNats = 0.1;
+
 Dropouts dropouts_of(const GeneratorTrainingConfig& config) {
   return {.token = config.token_dropout,
           .residual = config.residual_dropout,
@@ -135,9 +138,20 @@ nlohmann::json GeneratorTrainer::validate() {
   if (inputs_.valid_sequences.empty()) return nlohmann::json::object();
   const Ema::Applied averaged(ema_);
   const auto limit = static_cast<std::size_t>(recipe_.generator_training.valid_images);
-  return measure_likelihood(model_, inputs_.valid, evenly_spread(inputs_.valid_sequences, limit),
-                            bf16_)
-      .json();
+  const auto measured = measure_likelihood(model_, inputs_.valid,
+                                           evenly_spread(inputs_.valid_sequences, limit), bf16_);
+  watch_memorising(measured.nats_per_token());
+  return measured.json();
+}
+
+void GeneratorTrainer::watch_memorising(double held_out_nats) {
+  least_held_out_nats_ = std::min(least_held_out_nats_, held_out_nats);
+  if (warned_ || held_out_nats < least_held_out_nats_ + kMemorisingNats) return;
+  warned_ = true;
+  say("warning: held-out nats_per_token was " + std::to_string(least_held_out_nats_) + " and is " +
+      std::to_string(held_out_nats) +
+      ": the training images are being learnt by heart; fewer --steps, more dropout, `encode "
+      "--crops 10`, a smaller generator or more images");
 }
 
 TensorMap GeneratorTrainer::state() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <limits>
 #include <optional>
 
 #include "generator/model.h"
@@ -45,6 +46,7 @@ class GeneratorTrainer : public Trainer {
   torch::Tensor add_gradients(const TokenBatch& batch);
   const std::vector<std::int64_t>& epoch_order(std::int64_t epoch);
   double update_weights(std::int64_t step);
+  void watch_memorising(double held_out_nats);
 
   Recipe recipe_;
   Inputs inputs_;
@@ -56,6 +58,8 @@ class GeneratorTrainer : public Trainer {
   Ema ema_;
   std::int64_t ordered_epoch_ = -1;
   std::vector<std::int64_t> order_;  // train_images, shuffled for ordered_epoch_
+  double least_held_out_nats_ = std::numeric_limits<double>::infinity();
+  bool warned_ = false;
   std::int64_t reported_step_ = 0;
   std::chrono::steady_clock::time_point reported_;
 };

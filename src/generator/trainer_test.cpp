@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <set>
@@ -208,6 +209,30 @@ TEST(GeneratorTrainer, LearnsWhatIsToBeLearnt) {
   EXPECT_LT(valid["nats_per_token"].get<double>(), 0.8);
   EXPECT_GT(valid["predictability"].get<double>(), 1.0);
   EXPECT_EQ(valid["by_position"].size(), 6u);
+}
+
+TEST(GeneratorTrainer, SaysOnceThatTheTrainingImagesAreLearntByHeart) {
+  const auto folder = test_folder("by_heart");
+  auto recipe = tiny_recipe();
+  auto& training = recipe.generator_training;
+  training.steps = 400;
+  training.token_dropout = training.residual_dropout = training.ffn_dropout = 0;
+  auto noise = tiny_tokens(50, 4, kTokenizer);  // of which nothing can be learnt but by heart
+  Rng rng(5);
+  for (auto& code : noise.codes) code = static_cast<std::int32_t>(rng.below(12));
+  write_tokens(folder / "noise.safetensors", noise);
+  auto inputs = inputs_of(folder / "noise.safetensors");
+  inputs.train_images = {1, 2, 3};
+  GeneratorTrainer trainer(recipe, std::move(inputs), 1, torch::kCPU);
+  testing::internal::CaptureStderr();
+  for (int step = 0; step < 400; ++step) {
+    if (step % 50 == 0) trainer.validate();
+    trainer.step(step, false);
+  }
+  trainer.validate();
+  const auto said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(said.find("warning: held-out nats_per_token was "), 0u) << said;
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
 }
 
 TEST(GeneratorTrainer, TheModelFolderLoadsAsTheSameModel) {
