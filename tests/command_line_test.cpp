@@ -62,6 +62,12 @@ TEST_F(CommandLine, WalksTheWholePath) {
       "--json made.json");
   for (const char* key : {"fd", "precision", "recall", "density", "coverage", "images"})
     EXPECT_TRUE(json("made.json").contains(key)) << key;
+  succeeds(
+      "tessera evaluate generation --quiet --real pictures --split valid --generated decoded "
+      "--train pictures --json copies.json");
+  EXPECT_EQ(json("copies.json")["nearest_train"]["train_images"].get<int>() +
+                json("copies.json")["real_images"].get<int>(),
+            60);
   succeeds("tessera flops --quiet --recipe recipe.toml --json flops.json");
   EXPECT_GT(json("flops.json")["tokenizer"]["regularizer_share"].get<double>(), 0);
 }

@@ -13,7 +13,8 @@ void add_evaluate_generation(CLI::App& evaluate) {
   command->add_option("--real", options->real, "held-out real images")->required();
   command->add_option("--generated", options->generated, "generated images")->required();
   command->add_option("--train", options->train,
-                      "training images, for the distance to the nearest one");
+                      "training images, for the distance to the nearest one; with --split valid "
+                      "their training part");
   add_split_option(command, options->split);
   command->add_option("--features", options->features,
                       "feature network for fd, precision, recall, density and coverage");

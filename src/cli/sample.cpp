@@ -16,7 +16,13 @@ void add_sample_options(CLI::App* command, SampleOptions& sample) {
                       "both in one folder, as tessera export pipeline writes it");
   command->add_option("--classes", options->classes, "names or numbers with commas between, or all")
       ->capture_default_str();
-  command->add_option("--count", options->count, "images per class")->capture_default_str();
+  auto* count = command->add_option("--count", options->count, "images per class");
+  count->capture_default_str();
+  command
+      ->add_option("--total", options->total,
+                   "instead of --count: images of all these classes, each class as large a part as "
+                   "it was in training")
+      ->excludes(count);
   command->add_option("--cfg", options->cfg,
                       "guidance scale, 1 is none; default: the generator's recipe");
   command->add_option("--cfg-schedule", options->cfg_schedule,

@@ -168,12 +168,20 @@ void GeneratorTrainer::load_state(const TensorMap& state, const std::string& whe
   ema_.load_state(without_prefix(state, "ema."), where);
 }
 
+std::vector<std::int64_t> GeneratorTrainer::class_counts() const {
+  std::vector<std::int64_t> counts(inputs_.train.class_names().size());
+  for (const auto image : inputs_.train_images)
+    ++counts[static_cast<std::size_t>(inputs_.train.label(image))];
+  return counts;
+}
+
 void GeneratorTrainer::write_model(const fs::path& folder) const {
   const auto& shape = model_->shape();
   nlohmann::json extra = {{"vocabulary", shape.vocabulary},
                           {"grid", {shape.grid_rows, shape.grid_columns}},
                           {"tokenizer", inputs_.train.tokenizer_hash()},
                           {"tokens", inputs_.tokens_hash},
+                          {"class_counts", class_counts()},
                           {"parameters", parameter_count(*model_)},
                           {"flops", flops_json(recipe_.generator, shape)},
                           {"steps", recipe_.generator_training.steps}};

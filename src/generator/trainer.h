@@ -47,6 +47,7 @@ class GeneratorTrainer : public Trainer {
   const std::vector<std::int64_t>& epoch_order(std::int64_t epoch);
   double update_weights(std::int64_t step);
   void watch_memorising(double held_out_nats);
+  std::vector<std::int64_t> class_counts() const;  // of the training images
 
   Recipe recipe_;
   Inputs inputs_;

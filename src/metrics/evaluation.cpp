@@ -117,7 +117,9 @@ nlohmann::json evaluate_generation(const EvaluateGenerationOptions& options) {
   else
     result["note"] = "fd, precision, recall, density and coverage need --features";
   if (!options.train.empty()) {
-    const Source train(options.train, Split::all, config);
+    // Beside the held-out part of a data set stands its other part.
+    const auto part = options.split == Split::valid ? Split::train : Split::all;
+    const Source train(options.train, part, config);
     result["train"] = train.described();
     result["nearest_train"] =
         nearest_train(net ? &*net : nullptr, batches_of(train.images, config, device),

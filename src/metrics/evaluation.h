@@ -22,8 +22,8 @@ struct EvaluateGenerationOptions : RunOptions {
   std::vector<std::string> real;  ///< held-out images
   std::vector<std::string> generated;
   std::vector<std::string> train;  ///< training images, for nearest_train; empty leaves it out
-  Split split = Split::all;        ///< of the real images
-  std::string features;            ///< model folder; empty leaves "fd" and its kin out
+  Split split = Split::all;  ///< of the real images; `valid` is set beside `train` of the others
+  std::string features;      ///< model folder; empty leaves "fd" and its kin out
   std::string protocol =
       "all";           ///< "all" images, or exactly that many generated ones: "10k", "5000"
   int image_size = 0;  ///< pixels per side; 0 is what the features were trained on, else 32

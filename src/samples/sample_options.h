@@ -14,6 +14,7 @@ struct SampleOptions : RunOptions {
   std::string tokenizer;        ///< model folder of the tokenizer whose tokens the generator learnt
   std::string classes = "all";  ///< see parse_classes
   int count = 8;                ///< images per class
+  int total = 0;                ///< above 0: images of all classes, see plan_samples
   int batch = 256;              ///< images at a time
   std::optional<double> cfg, temperature,
       top_p;  ///< what is absent comes from the generator's recipe

@@ -7,7 +7,8 @@
 
 namespace tessera {
 
-/// What is to be drawn: `count` images of each class, one class after the other.
+/// What is to be drawn, one class after the other: `count` images of each class, or `total` images
+/// of which each class is as large a part as it was of the training images.
 struct SamplePlan {
   SamplingConfig sampling;           ///< the recipe's, with what the options say instead
   std::vector<std::int64_t> labels;  ///< of every image
@@ -17,7 +18,8 @@ struct SamplePlan {
   std::uint64_t image_seed(std::size_t image) const;
 };
 
-/// Throws Error for a class that the generator does not know or a setting out of range.
+/// Throws Error for a class that the generator does not know, a setting out of range, or a `total`
+/// of a generator that does not say how many training images each class had.
 SamplePlan plan_samples(const SampleOptions& options, const ModelConfig& generator);
 
 }  // namespace tessera

@@ -40,7 +40,8 @@ void write_token_file(const Samples& samples, const SamplePlan& plan, const Samp
 // Every row begins with what was given, if anything was.
 void write_grid(const std::vector<Image>& images, const SampleOptions& options,
                 const Beginning& beginning) {
-  const auto columns = static_cast<std::size_t>(std::min(options.count, kWidestGrid));
+  const auto columns = static_cast<std::size_t>(
+      std::min(options.total > 0 ? options.total : options.count, kWidestGrid));
   std::vector<Image> shown;
   for (std::size_t i = 0; i < images.size(); ++i) {
     if (beginning.picture && i % columns == 0) shown.push_back(*beginning.picture);
@@ -63,10 +64,10 @@ nlohmann::json write_samples(const SampleOptions& options, const SamplePlan& pla
   if (!options.out.empty()) write_grid(samples.images, options, beginning);
   if (!options.out_dir.empty())
     write_folders(samples.images, plan, source.generator.class_names, options.out_dir);
-  nlohmann::json json = {{"images", plan.labels.size()},       {"per_class", options.count},
-                         {"sampling", to_json(plan.sampling)}, {"seconds", samples.seconds},
-                         {"generator", source.generator_hash}, {"tokenizer", source.tokenizer_hash},
-                         {"data", source.generator.data}};
+  nlohmann::json json = {{"images", plan.labels.size()},       {"sampling", to_json(plan.sampling)},
+                         {"seconds", samples.seconds},         {"generator", source.generator_hash},
+                         {"tokenizer", source.tokenizer_hash}, {"data", source.generator.data}};
+  if (options.total == 0) json["per_class"] = options.count;
   json.update(made_by(options.seed));
   return json;
 }

@@ -1,0 +1,51 @@
+#include "samples/sample_plan.h"
+
+#include <gmock/gmock.h>
+
+#include "base/error.h"
+
+namespace tessera {
+namespace {
+
+using testing::ElementsAre;
+
+ModelConfig generator_of(const nlohmann::json& class_counts) {
+  ModelConfig generator;
+  generator.class_names = {"cat", "dog", "fish"};
+  if (!class_counts.is_null()) generator.extra["class_counts"] = class_counts;
+  return generator;
+}
+
+std::vector<std::int64_t> labels_of_total(int total, const nlohmann::json& class_counts,
+                                          const std::string& classes = "all") {
+  SampleOptions options;
+  options.total = total;
+  options.classes = classes;
+  return plan_samples(options, generator_of(class_counts)).labels;
+}
+
+TEST(SamplePlan, CountIsOfEachClass) {
+  SampleOptions options;
+  options.count = 2;
+  options.classes = "fish,cat";
+  EXPECT_THAT(plan_samples(options, generator_of(nullptr)).labels, ElementsAre(2, 2, 0, 0));
+}
+
+TEST(SamplePlan, TotalIsInProportionToTraining) {
+  EXPECT_THAT(labels_of_total(5, {30, 10, 10}), ElementsAre(0, 0, 0, 1, 2));
+  EXPECT_THAT(labels_of_total(4, {6, 0, 2}), ElementsAre(0, 0, 0, 2));
+  EXPECT_THAT(labels_of_total(4, {7, 3, 1}, "fish,dog"), ElementsAre(2, 1, 1, 1));
+  for (int total = 1; total < 40; ++total)
+    EXPECT_EQ(labels_of_total(total, {5, 3, 4}).size(), static_cast<std::size_t>(total));
+}
+
+TEST(SamplePlan, TotalNeedsCountsThatAreWhole) {
+  EXPECT_THROW(labels_of_total(4, nullptr), Error);
+  EXPECT_THROW(labels_of_total(4, {1, 2}), Error);
+  EXPECT_THROW(labels_of_total(4, {1, -2, 3}), Error);
+  EXPECT_THROW(labels_of_total(4, {"a", 2, 3}), Error);
+  EXPECT_THROW(labels_of_total(4, {0, 0, 0}), Error);
+}
+
+}  // namespace
+}  // namespace tessera
