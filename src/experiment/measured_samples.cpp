@@ -1,10 +1,14 @@
 #include "experiment/measured_samples.h"
 
+#include <algorithm>
+#include <map>
+
 #include "base/progress.h"
 #include "base/random.h"
 #include "generator/sampler.h"
 #include "image/image.h"
 #include "metrics/reconstruction.h"
+#include "samples/classes.h"
 #include "tokenizer/image_tensors.h"
 #include "training/device.h"
 
@@ -17,6 +21,18 @@ constexpr std::int64_t kNearestImages = 1000;
 // What each set of samples is drawn with, besides the seed.
 enum Draw : std::uint64_t { kSearch = 1, kMeasured = 2, kSheet = 3 };
 
+// How many of the images each of `names` has; where the images' classes have other names, as many
+// of each.
+std::vector<double> class_sizes(const ImageSet& images, const std::vector<std::string>& names) {
+  std::map<std::string, double> counts;
+  for (std::size_t i = 0; i < images.size(); ++i)
+    ++counts[images.class_names()[static_cast<std::size_t>(images.label(i))]];
+  std::vector<double> sizes;
+  for (const auto& name : names) sizes.push_back(counts[name]);
+  const bool any = std::any_of(sizes.begin(), sizes.end(), [](double size) { return size > 0; });
+  return any ? sizes : std::vector<double>(names.size(), 1);
+}
+
 class MeasuredSamples {
  public:
   MeasuredSamples(const ExperimentOptions& options, const Recipe& recipe,
@@ -24,12 +40,14 @@ class MeasuredSamples {
       : options_(options),
         recipe_(recipe),
         references_(references),
-        generator_(Generator::load(generator.string(), references.device())) {}
+        generator_(Generator::load(generator.string(), references.device())),
+        class_sizes_(class_sizes(*references.images().test(), generator_.config().class_names)) {}
 
   nlohmann::json measure(const fs::path& sheet) {
     const auto [guidance, tried] = choose_guidance();
     write_sheet(guidance, sheet);
-    const auto codes = draw(options_.samples, guidance, kMeasured, "samples");
+    const auto codes =
+        draw(labels_in_proportion(options_.samples, class_sizes_), guidance, kMeasured, "samples");
     const auto rows = features_of(references_.net(), decoded(codes));
     auto result = compare(references_.held_out(), rows);
     result["fd_reconstructions"] = frechet_distance_to(references_.reconstructions(), rows);
@@ -40,14 +58,15 @@ class MeasuredSamples {
   }
 
  private:
-  // Codes [count, T] on the CPU, classes in turn.
-  torch::Tensor draw(std::int64_t count, double guidance, Draw which, const std::string& what) {
+  // Codes [count, T] on the CPU.
+  torch::Tensor draw(std::vector<std::int64_t> labels, double guidance, Draw which,
+                     const std::string& what) {
+    const auto count = static_cast<std::int64_t>(labels.size());
     SampleRequest request;
     static_cast<SamplingConfig&>(request) = recipe_.sampling;
     request.cfg = guidance;
     request.seed = mix({options_.seed, which});
-    for (std::int64_t i = 0; i < count; ++i)
-      request.labels.push_back(i % generator_.shape().classes);
+    request.labels = std::move(labels);
     Progress progress(what, count, options_.quiet);
     auto codes =
         sample_tokens(generator_, request, [&](std::int64_t done) { progress.update(done); });
@@ -71,7 +90,8 @@ class MeasuredSamples {
     auto tried = nlohmann::json::array();
     double best = options_.guidance.front(), best_distance = INFINITY;
     for (const double guidance : options_.guidance) {
-      const auto codes = draw(options_.search_samples, guidance, kSearch, "guidance search");
+      const auto codes = draw(labels_in_proportion(options_.search_samples, class_sizes_), guidance,
+                              kSearch, "guidance search");
       const double distance =
           frechet_distance_to(references_.search(), features_of(references_.net(), decoded(codes)));
       tried.push_back({{"cfg", guidance}, {"fd", distance}});
@@ -82,7 +102,9 @@ class MeasuredSamples {
 
   void write_sheet(double guidance, const fs::path& path) {
     const auto classes = generator_.shape().classes;
-    const auto codes = draw(kSheetImagesPerClass * classes, guidance, kSheet, "sample sheet");
+    const std::vector<double> alike(static_cast<std::size_t>(classes), 1);
+    const auto codes = draw(labels_in_proportion(kSheetImagesPerClass * classes, alike), guidance,
+                            kSheet, "sample sheet");
     // Drawn class by class in turn; shown one class a row.
     const auto rows =
         codes.view({kSheetImagesPerClass, classes, -1}).transpose(0, 1).flatten(0, 1).contiguous();
@@ -103,6 +125,7 @@ class MeasuredSamples {
   const Recipe& recipe_;
   SampleReferences& references_;
   Generator generator_;
+  std::vector<double> class_sizes_;  // of the images that samples are measured against
 };
 
 }  // namespace

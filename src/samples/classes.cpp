@@ -39,4 +39,21 @@ std::vector<std::int64_t> parse_classes(const std::string& text,
   return classes;
 }
 
+std::vector<std::int64_t> labels_in_proportion(std::int64_t count,
+                                               const std::vector<double>& sizes) {
+  const double all = std::accumulate(sizes.begin(), sizes.end(), 0.0);
+  if (!(all > 0)) throw Error("no image is of the classes to be drawn");
+  std::vector<std::int64_t> labels;
+  std::vector<double> drawn(sizes.size());
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::vector<double> behind;
+    for (std::size_t label = 0; label < sizes.size(); ++label)
+      behind.push_back(sizes[label] * static_cast<double>(i + 1) - drawn[label] * all);
+    const auto furthest = std::max_element(behind.begin(), behind.end()) - behind.begin();
+    ++drawn[static_cast<std::size_t>(furthest)];
+    labels.push_back(furthest);
+  }
+  return labels;
+}
+
 }  // namespace tessera

@@ -14,4 +14,10 @@ std::int64_t parse_class(const std::string& text, const std::vector<std::string>
 std::vector<std::int64_t> parse_classes(const std::string& text,
                                         const std::vector<std::string>& class_names);
 
+/// Labels of `count` images, classes as large a part of them as `sizes` says: each is of the class
+/// that is furthest behind its part, so that classes of one size come in turn. Throws Error if all
+/// are 0.
+std::vector<std::int64_t> labels_in_proportion(std::int64_t count,
+                                               const std::vector<double>& sizes);
+
 }  // namespace tessera

@@ -1,7 +1,6 @@
 #include "samples/sample_plan.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -29,27 +28,6 @@ std::vector<double> training_images(const std::vector<std::int64_t>& classes,
     images.push_back(count.get<double>());
   }
   return images;
-}
-
-// `total` in parts that are in proportion to `sizes`: what rounding down leaves goes to the largest
-// remainders.
-std::vector<std::int64_t> proportional_parts(std::int64_t total, const std::vector<double>& sizes) {
-  const double sum = std::accumulate(sizes.begin(), sizes.end(), 0.0);
-  if (!(sum > 0)) throw Error("--total: no training image is of the classes asked for");
-  std::vector<std::int64_t> parts;
-  std::vector<double> remainders;
-  for (const double size : sizes) {
-    const double exact = static_cast<double>(total) * size / sum;
-    parts.push_back(static_cast<std::int64_t>(exact));
-    remainders.push_back(exact - static_cast<double>(parts.back()));
-  }
-  std::vector<std::size_t> order(sizes.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return remainders[a] > remainders[b]; });
-  const auto left = total - std::accumulate(parts.begin(), parts.end(), std::int64_t{0});
-  for (std::int64_t i = 0; i < left; ++i) ++parts[order[static_cast<std::size_t>(i)]];
-  return parts;
 }
 
 }  // namespace
@@ -84,11 +62,14 @@ SamplePlan plan_samples(const SampleOptions& options, const ModelConfig& generat
   sampling.top_p = options.top_p.value_or(sampling.top_p);
   sampling.validate();
   const auto classes = parse_classes(options.classes, generator.class_names);
-  const auto counts = options.total > 0
-                          ? proportional_parts(options.total, training_images(classes, generator))
-                          : std::vector<std::int64_t>(classes.size(), std::int64_t{options.count});
-  for (std::size_t i = 0; i < classes.size(); ++i)
-    plan.labels.insert(plan.labels.end(), static_cast<std::size_t>(counts[i]), classes[i]);
+  if (options.total > 0) {
+    auto places = labels_in_proportion(options.total, training_images(classes, generator));
+    std::sort(places.begin(), places.end());  // one class after the other
+    for (const auto place : places) plan.labels.push_back(classes[static_cast<std::size_t>(place)]);
+  } else {
+    for (const auto label : classes)
+      plan.labels.insert(plan.labels.end(), static_cast<std::size_t>(options.count), label);
+  }
   return plan;
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/error.h"
+#include "samples/classes.h"
 
 namespace tessera {
 namespace {
@@ -34,6 +35,7 @@ TEST(SamplePlan, CountIsOfEachClass) {
 TEST(SamplePlan, TotalIsInProportionToTraining) {
   EXPECT_THAT(labels_of_total(5, {30, 10, 10}), ElementsAre(0, 0, 0, 1, 2));
   EXPECT_THAT(labels_of_total(4, {6, 0, 2}), ElementsAre(0, 0, 0, 2));
+  EXPECT_THAT(labels_in_proportion(7, {5, 5, 5}), ElementsAre(0, 1, 2, 0, 1, 2, 0));
   EXPECT_THAT(labels_of_total(4, {7, 3, 1}, "fish,dog"), ElementsAre(2, 1, 1, 1));
   for (int total = 1; total < 40; ++total)
     EXPECT_EQ(labels_of_total(total, {5, 3, 4}).size(), static_cast<std::size_t>(total));
