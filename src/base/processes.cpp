@@ -103,6 +103,9 @@ class Child {
     if (WIFEXITED(status) && WEXITSTATUS(status) == kInterrupted)
       return std::make_exception_ptr(Interrupted(message));
     if (WIFSIGNALED(status)) message = strsignal(WTERMSIG(status));
+    // Told to stop a second time, before it had saved: that is no failure of the job.
+    if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM))
+      return std::make_exception_ptr(Interrupted(message));
     return std::make_exception_ptr(std::runtime_error(name_ + ": " + message));
   }
 

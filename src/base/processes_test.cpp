@@ -58,6 +58,16 @@ TEST(Processes, AnErrorInterruptsTheOthersAndIsThrown) {
   EXPECT_FALSE(fs::exists(folder / "never"));
 }
 
+TEST(Processes, AJobToldToStopASecondTimeWasInterrupted) {
+  for (const int told : {SIGINT, SIGTERM}) {
+    const std::vector<Job> jobs = {{"twice", [told] {
+                                      signal(told, SIG_DFL);  // as after the first time
+                                      raise(told);
+                                    }}};
+    EXPECT_THROW(run_in_processes(jobs, 1), Interrupted) << told;
+  }
+}
+
 TEST(Processes, ACrashIsAFaultThatNamesTheJob) {
   try {
     run_in_processes({{"crash", [] { raise(SIGKILL); }}}, 1);
