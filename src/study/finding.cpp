@@ -226,12 +226,16 @@ nlohmann::json entry(const FindingRule& rule, const char* verdict, const std::st
 }
 
 std::string short_of_seeds(std::size_t found) {
-  return std::to_string(found) + " seeds have rows to compare, and an interval needs two";
+  return std::to_string(found) + (found == 1 ? " seed has" : " seeds have") +
+         " rows to compare, and an interval needs two";
+}
+
+BySeed differences_of_metric(const FindingRule& rule, const Rows& rows) {
+  return rows.differences(rule.where, [&](const auto& row) { return row.metric(rule.metric); });
 }
 
 nlohmann::json decide_difference(const FindingRule& rule, const Rows& rows) {
-  const auto values = values_of(
-      rows.differences(rule.where, [&](const auto& row) { return row.metric(rule.metric); }));
+  const auto values = values_of(differences_of_metric(rule, rows));
   const auto outside = rows.outside(rule.where);
   if (values.size() < 2)
     return entry(rule, kOpen,
@@ -340,6 +344,16 @@ nlohmann::json decide_crossover(const FindingRule& rule, const nlohmann::json& f
   return entry(rule, kOpen, "the curves do not meet in what was measured");
 }
 
+// From fits, whose intervals do not say how seeds differ where there is one.
+nlohmann::json decide_from_fits(const FindingRule& rule, const Rows& rows,
+                                const nlohmann::json& fits) {
+  auto found =
+      rule.kind == FindingKind::ratio ? decide_ratio(rule, fits) : decide_crossover(rule, fits);
+  if (const auto seeds = differences_of_metric(rule, rows).size(); seeds < 2)
+    found["verdict"] = kOpen, found["why"] = short_of_seeds(seeds);
+  return found;
+}
+
 }  // namespace
 
 MeanInterval mean_interval(const std::vector<double>& values) {
@@ -376,9 +390,8 @@ nlohmann::json decide(const FindingRule& rule, const std::vector<StudyRow>& rows
     case FindingKind::interaction:
       return decide_interaction(rule, compared);
     case FindingKind::ratio:
-      return decide_ratio(rule, fits);
     case FindingKind::crossover:
-      return decide_crossover(rule, fits);
+      return decide_from_fits(rule, compared, fits);
     case FindingKind::difference:
       break;
   }

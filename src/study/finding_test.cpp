@@ -22,6 +22,14 @@ StudyRow row(const std::string& design, std::uint64_t seed, double fd, double ps
           .by_position = {fd, fd / 2}};
 }
 
+// Of both designs of kRule.
+std::vector<StudyRow> rows_of_seeds(std::uint64_t count) {
+  std::vector<StudyRow> rows;
+  for (std::uint64_t seed = 1; seed <= count; ++seed)
+    for (const auto* design : {"plain", "CRT"}) rows.push_back(row(design, seed, 1));
+  return rows;
+}
+
 const FindingRule kRule{
     .name = "n", .statement = "s", .design = "CRT", .reference = {"plain"}, .at_equal = {}};
 
@@ -119,7 +127,7 @@ TEST(Findings, AnInteractionPairsWhatEachSeedHasOfBoth) {
   rule.against.generator = "L";
   const auto found = decide(rule, rows, {});
   EXPECT_EQ(found["verdict"], "not decidable at this scale");
-  EXPECT_THAT(found["why"].get<std::string>(), HasSubstr("1 seeds"));
+  EXPECT_THAT(found["why"].get<std::string>(), HasSubstr("1 seed has"));
 }
 
 TEST(Findings, AnInteractionMayBeBetweenDesigns) {
@@ -174,11 +182,15 @@ TEST(Findings, ACrossoverIsReadFromTheFits) {
                              {"decided", decided},
                              {"flops", {{"value", 2e12}, {"low", 1e12}, {"high", 3e12}}}}}}};
   };
-  EXPECT_EQ(decide(rule, {}, with("CRT", "plain", true))["verdict"], "reproduced");
-  EXPECT_EQ(decide(rule, {}, with("plain", "CRT", true))["verdict"], "not reproduced");
-  EXPECT_EQ(decide(rule, {}, with("CRT", "plain", false))["verdict"],
+  const auto rows = rows_of_seeds(2);
+  EXPECT_EQ(decide(rule, rows, with("CRT", "plain", true))["verdict"], "reproduced");
+  EXPECT_EQ(decide(rule, rows, with("plain", "CRT", true))["verdict"], "not reproduced");
+  EXPECT_EQ(decide(rule, rows, with("CRT", "plain", false))["verdict"],
             "not decidable at this scale");
-  EXPECT_EQ(decide(rule, {}, with("CRT", "other", true))["verdict"], "not decidable at this scale");
+  EXPECT_EQ(decide(rule, rows, with("CRT", "other", true))["verdict"],
+            "not decidable at this scale");
+  EXPECT_EQ(decide(rule, rows_of_seeds(1), with("CRT", "plain", true))["verdict"],
+            "not decidable at this scale");
 }
 
 TEST(Findings, PositionsMustAllAgree) {
@@ -211,9 +223,14 @@ TEST(Findings, ARatioIsReadFromTheFits) {
                              {"ratio", {{"value", 1.1}, {"low", 1.0}, {"high", 1.2}}},
                              {"generator_ratio", {{"value", 2.0}, {"low", low}, {"high", 3.0}}}}}}};
   };
-  EXPECT_EQ(decide(rule, {}, with(1.2))["verdict"], "reproduced");
-  EXPECT_EQ(decide(rule, {}, with(0.9))["verdict"], "not decidable at this scale");
-  EXPECT_EQ(decide(rule, {}, nlohmann::json::object())["verdict"], "not decidable at this scale");
+  const auto rows = rows_of_seeds(2);
+  EXPECT_EQ(decide(rule, rows, with(1.2))["verdict"], "reproduced");
+  EXPECT_EQ(decide(rule, rows, with(0.9))["verdict"], "not decidable at this scale");
+  EXPECT_EQ(decide(rule, rows, nlohmann::json::object())["verdict"], "not decidable at this scale");
+  const auto of_one = decide(rule, rows_of_seeds(1), with(1.2));
+  EXPECT_EQ(of_one["verdict"], "not decidable at this scale");
+  EXPECT_THAT(of_one["why"].get<std::string>(), HasSubstr("1 seed has"));
+  EXPECT_EQ(of_one["numbers"].size(), 2u);
 }
 
 }  // namespace
