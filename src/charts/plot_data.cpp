@@ -35,7 +35,9 @@ json axis(const ChartAxis& axis, const std::vector<double>& values) {
       {"title", {{"text", plain(axis.label)}}}, {"automargin", true}, {"zeroline", false}};
   if (axis.log) {
     layout["type"] = "log", layout["exponentformat"] = "power";
-    if (const auto marks = log_marks(axis, values); !marks.is_null()) layout["dtick"] = marks;
+    const auto marks = log_marks(axis, values);
+    if (!marks.is_null()) layout["dtick"] = marks;
+    if (marks == "D2") layout["tickformat"] = ".4~g";  // else 0.5 is marked "5"
   }
   if (!axis.ticks.empty()) {
     layout["tickvals"] = axis.ticks;

@@ -39,6 +39,15 @@ TEST(PlotData, ABandGoesThereAndBack) {
   EXPECT_EQ(plot["data"][0]["y"], nlohmann::json({20.0, 21.0, 11.0, 10.0}));
 }
 
+TEST(PlotData, MarksBetweenDecadesAreWholeNumbers) {
+  const auto format_over = [](double low, double high) {
+    return plot_data({.x = {"compute", true}, .series = {{.points = {{low, 1}, {high, 1}}}}})
+        ["layout"]["xaxis"].value("tickformat", "");
+  };
+  EXPECT_EQ(format_over(0.2, 20), ".4~g");
+  EXPECT_EQ(format_over(1, 1e6), "");
+}
+
 TEST(PlotData, NamesAreNotMarkup) {
   const auto plot = plot_data({.x = {"<b>x"}, .series = {{.name = "<a href='y'>&"}}});
   EXPECT_EQ(plot["data"][0]["name"], "&lt;a href='y'&gt;&amp;");
