@@ -159,6 +159,9 @@ TEST_F(CommandLine, AStudyIsPlannedKilledAndGoesOnUntilEveryRunIsDone) {
   EXPECT_TRUE(fs::is_empty(folder_ / "study/claims"));
   succeeds("tessera study run study.toml --out study --workers 2 --quiet --json done.json");
   EXPECT_EQ(json("done.json")["done"], 8);
+  succeeds("tessera study run study.toml --out study --dry-run --quiet --json plan.json");
+  EXPECT_EQ(json("plan.json")["runs_done"], 8);
+  EXPECT_EQ(json("plan.json")["seconds_left"], 0);
   const auto rows = json("study/results.json");
   ASSERT_EQ(rows.size(), 8u);
   for (const auto& row : rows) {

@@ -56,12 +56,14 @@ class Child {
   explicit Child(const Job& job) : name_(job.name) {
     const auto lines = open_pipe(), report = open_pipe();
     std::fflush(nullptr);
+    const auto parent = getpid();
     id_ = fork();
     if (id_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
     if (id_ == 0) {
       // A group of its own: Ctrl-C on the terminal reaches it once, through its parent.
       setpgid(0, 0);
       prctl(PR_SET_PDEATHSIG, SIGTERM);
+      if (getppid() != parent) _exit(kInterrupted);  // it died before that
       dup2(lines[1], STDERR_FILENO);
       run_child(job, report[1]);
     }
@@ -122,9 +124,14 @@ class Pool {
 
   void run() {
     while (!children_.empty() || (!stopping_ && source_.more())) {
-      start();
-      wait_for_lines();
-      for (const auto& name : source_.tick()) interrupt(name);
+      try {
+        start();
+        wait_for_lines();
+        for (const auto& name : source_.tick()) interrupt(name);
+      } catch (...) {  // no child is left behind
+        if (!failure_) failure_ = std::current_exception();
+        stop();
+      }
       if (interrupted()) stop();
     }
     if (failure_) std::rethrow_exception(failure_);
@@ -151,12 +158,7 @@ class Pool {
       const auto outcome = children_[i].outcome();
       const auto name = children_[i].name();
       children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(i));
-      try {
-        source_.ended(name, outcome);
-      } catch (...) {
-        if (!failure_) failure_ = std::current_exception();
-        stop();
-      }
+      source_.ended(name, outcome);
     }
   }
 

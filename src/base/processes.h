@@ -24,14 +24,14 @@ void run_in_processes(const std::vector<Job>& jobs, int workers);
 struct JobSource {
   std::function<std::optional<Job>()> next;  ///< nothing: none at present
   std::function<bool()> more;                ///< whether there may be one later
-  /// A job has ended; `failure` is null when it did its work. What this throws ends the rest.
+  /// A job has ended; `failure` is null when it did its work.
   std::function<void(const std::string& name, std::exception_ptr failure)> ended;
   /// Called about once a second; names jobs that are to be interrupted, each once.
   std::function<std::vector<std::string>()> tick;
 };
 
 /// The same with jobs that a source hands out: one that throws does not disturb the others. Throws
-/// Interrupted after Ctrl-C, when all have ended.
+/// Interrupted after Ctrl-C, and what the source itself throws, when all have ended.
 void run_in_processes(const JobSource& source, int workers);
 
 }  // namespace tessera

@@ -68,6 +68,21 @@ TEST(Processes, AJobToldToStopASecondTimeWasInterrupted) {
   }
 }
 
+TEST(Processes, ASourceThatThrowsLeavesNoJobBehind) {
+  catch_interrupts();
+  const TemporaryFolder folder;
+  int handed_out = 0;
+  const JobSource source = {.next = [&]() -> std::optional<Job> {
+                              if (handed_out++ > 0) throw Error("the folder is gone");
+                              return Job{"long", [&] { work_until_interrupted(folder / "note"); }};
+                            },
+                            .more = [] { return true; },
+                            .ended = [](const std::string&, std::exception_ptr) {},
+                            .tick = [] { return std::vector<std::string>(); }};
+  EXPECT_THAT(error_of([&] { run_in_processes(source, 2); }), HasSubstr("the folder is gone"));
+  EXPECT_EQ(read_file(folder / "note"), "saved");
+}
+
 TEST(Processes, ACrashIsAFaultThatNamesTheJob) {
   try {
     run_in_processes({{"crash", [] { raise(SIGKILL); }}}, 1);

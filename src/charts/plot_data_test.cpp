@@ -41,8 +41,9 @@ TEST(PlotData, ABandGoesThereAndBack) {
 
 TEST(PlotData, MarksBetweenDecadesAreWholeNumbers) {
   const auto format_over = [](double low, double high) {
-    return plot_data({.x = {"compute", true}, .series = {{.points = {{low, 1}, {high, 1}}}}})
-        ["layout"]["xaxis"].value("tickformat", "");
+    return plot_data({.x = {"compute", true},
+                      .series = {{.points = {{low, 1}, {high, 1}}}}})["layout"]["xaxis"]
+        .value("tickformat", "");
   };
   EXPECT_EQ(format_over(0.2, 20), ".4~g");
   EXPECT_EQ(format_over(1, 1e6), "");

@@ -6,11 +6,13 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/processes.h"
 #include "base/progress.h"
 #include "base/settings.h"
 #include "cli/command.h"
 #include "experiment/study_experiment.h"
 #include "study/work.h"
+#include "training/device.h"
 
 namespace tessera::cli {
 namespace {
@@ -36,26 +38,39 @@ int worker_count(const StudyRunOptions& options) {
   return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
+// Whether its result is in the folder already.
+bool is_done(const StudyRunOptions& options, const PlannedRun& run) {
+  return StudyFolder(options.out).is_done(run.id);
+}
+
 nlohmann::json totals(const SweepFile& file, const Plan& plan, const ImageCounts& images,
                       const StudyRunOptions& options) {
   std::map<std::string, nlohmann::json> kinds;
   RunCost all;
-  double longest = 0;
+  double longest = 0, left = 0;
+  int done = 0;
   for (const auto& run : plan.runs) {
     const auto cost = cost_of(file, run, images);
     all.flops += cost.flops;
     all.bytes += cost.bytes;
     longest = std::max(longest, cost.flops);
+    if (is_done(options, run))
+      ++done;
+    else
+      left += cost.flops;
     auto& kind = kinds[to_json(run.kind).get<std::string>()];
     if (kind.is_null()) kind = nlohmann::json::object();
     kind["runs"] = kind.value("runs", 0) + 1;
     kind["flops"] = kind.value("flops", 0.0) + cost.flops;
   }
+  const double speed = options.flops_per_second * worker_count(options);
   return {{"runs", plan.runs.size()},
+          {"runs_done", done},
           {"kinds", kinds},
           {"flops", all.flops},
           {"bytes", all.bytes},
-          {"seconds", all.flops / options.flops_per_second / worker_count(options)},
+          {"seconds", all.flops / speed},
+          {"seconds_left", left / speed},
           {"seconds_longest_run", longest / options.flops_per_second}};
 }
 
@@ -78,12 +93,19 @@ void print(const Plan& plan, const SweepFile& file, const nlohmann::json& sum,
             << format_duration(sum["seconds_longest_run"].get<double>()) << "; "
             << sum["bytes"].get<double>() / 1e6
             << " MB on the disk. Feature networks are not counted.\n";
+  if (sum["runs_done"] > 0)
+    std::cout << sum["runs_done"] << " of them are done in " << options.out << ": "
+              << format_duration(sum["seconds_left"].get<double>()) << " left.\n";
 }
 
 // What the folder was made with, for people and for `study fit`.
-void record(const StudyFolder& folder, const SweepFile& file, const Plan& plan) {
+void record(const StudyFolder& folder, const SweepFile& file, const Plan& plan,
+            const ImageCounts& images) {
   auto runs = nlohmann::json::array();
-  for (const auto& run : plan.runs) runs.push_back(to_json(run));
+  for (const auto& run : plan.runs) {
+    runs.push_back(to_json(run));
+    runs.back()["flops"] = cost_of(file, run, images).flops;
+  }
   write_json(folder.root() / "study.json", to_json(file));
   write_json(folder.root() / "plan.json", runs);
 }
@@ -95,8 +117,11 @@ void run(const StudyRunOptions& options) {
   const auto sum = totals(file, plan, images, options);
   if (!options.quiet && options.json != "-") print(plan, file, sum, images, options);
   if (options.dry_run) return write_results(options.json, sum);
+  // A machine without the device would fail every run. In a process of its own, since LibTorch's
+  // threads do not survive a fork.
+  run_in_processes({{"this machine", [&] { open_device(options); }}}, 1);
   const StudyFolder folder(options.out);
-  record(folder, file, plan);
+  record(folder, file, plan, images);
   RunOptions each;
   each.threads = options.threads > 0
                      ? options.threads
@@ -130,19 +155,25 @@ void add_study_run(CLI::App& study) {
   command->add_option("file", options->file, "TOML sweep file (docs/formats/sweep.md)")->required();
   command
       ->add_option("--out", options->out,
-                   "folder of the study; several machines may share it, each running this "
-                   "command")
+                   "folder of the study. The same command goes on where it was stopped or killed; "
+                   "several machines may run it on a shared folder. failed/ in it holds the errors "
+                   "of runs that failed: remove one to have its run tried again")
       ->required();
   command->add_option("--data", options->data, "training images, instead of the file's");
   command->add_option("--held-out", options->held_out, "images to measure, instead of the file's");
-  command->add_flag("--dry-run", options->dry_run, "print the plan, its FLOPs, time and disk");
+  command->add_flag("--dry-run", options->dry_run,
+                    "print the plan, its FLOPs, time and disk, and do nothing");
   command->add_option("--workers", options->workers, "runs at a time; 0 is one for each core")
       ->check(CLI::Range(0, 4096));
   command
       ->add_option("--flops-per-second", options->flops_per_second,
                    "speed of a worker, for the time that --dry-run tells")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   add_run_options(command, *options);
+  command->remove_option(command->get_option("--seed"));  // the file has them
+  command->get_option("--threads")
+      ->description("threads of each run; 0 shares the cores among the workers");
   add_device_option(command, *options);
   command->callback([options] { run(*options); });
 }

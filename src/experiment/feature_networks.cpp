@@ -11,6 +11,7 @@ nlohmann::json FeatureNetworks::train(const std::string& name, const RunOptions&
     const bool loss = name == "loss";
     auto train = stage_options<TrainFeaturesOptions>(options);
     train.recipe = recipe;
+    train.overrides = set;
     train.data = data;
     train.out = path(name);
     train.width = loss ? 32 : 48;

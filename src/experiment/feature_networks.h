@@ -15,7 +15,8 @@ struct FeatureNetworks {
   fs::path folder;
   std::string recipe;
   std::vector<std::string> data;
-  int steps = 0;  ///< instead of the usual number; 0 keeps it
+  std::vector<std::string> set;  ///< "table.key=value" changes of the recipe
+  int steps = 0;                 ///< instead of the usual number; 0 keeps it
 
   std::string path(const std::string& name) const { return (folder / name).string(); }
   /// Trains one of the two, or reads what an earlier call left. Neither depends on the seed of the

@@ -55,7 +55,8 @@ class StudyExperiment {
   }
 
   nlohmann::json features() const {
-    const FeatureNetworks networks{.folder = here_, .recipe = file_.recipe, .data = file_.data};
+    const FeatureNetworks networks{
+        .folder = here_, .recipe = file_.recipe, .data = file_.data, .set = run_.set};
     nlohmann::json result;
     for (const char* name : {"loss", "metric"}) result[name] = networks.train(name, options_);
     return result;

@@ -36,7 +36,7 @@ nlohmann::json train_features(const TrainFeaturesOptions& options) {
   config.data = joined(options.data);
   config.made_by = made_by(options.seed);
   auto& data = config.recipe.data;
-  if (!options.recipe.empty()) data = load_recipe(options.recipe).data;
+  if (!options.recipe.empty()) data = load_recipe(options.recipe, options.overrides).data;
   // Only [data] means something here; a tokenizer that halves nothing is valid at any image size.
   config.recipe.tokenizer.multipliers = {1};
   if (options.image_size != 0) data.image_size = options.image_size;

@@ -12,8 +12,9 @@ struct TrainFeaturesOptions : RunOptions {
   std::vector<std::string> data;
   std::string out;     ///< model folder to write
   std::string recipe;  ///< its [data] table says how images are read; empty is the defaults
-  int image_size = 0;  ///< pixels per side; 0 is the recipe's
-  int width = 48;      ///< channels of the first level
+  std::vector<std::string> overrides;  ///< "table.key=value" changes of the recipe
+  int image_size = 0;                  ///< pixels per side; 0 is the recipe's
+  int width = 48;                      ///< channels of the first level
   int steps = 1500;
   int batch_size = 128;
   double learning_rate = 1e-2;

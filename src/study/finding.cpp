@@ -39,12 +39,11 @@ std::string short_number(double value) {
   return text;
 }
 
-int steps_of(const StudyRow& row) { return row.settings.value("generator_training.steps", 0); }
-Place place_of(const StudyRow& row) { return {row.generator, steps_of(row)}; }
+Place place_of(const StudyRow& row) { return {row.generator, row.steps()}; }
 
 bool matches(const RowFilter& filter, const StudyRow& row) {
   return (filter.generator.empty() || filter.generator == row.generator) &&
-         (filter.steps == 0 || filter.steps == steps_of(row));
+         (filter.steps == 0 || filter.steps == row.steps());
 }
 
 // The number that a row is compared by.

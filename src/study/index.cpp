@@ -28,7 +28,11 @@ class Database {
  public:
   explicit Database(const fs::path& path) : path_(path) {
     sqlite3* handle = nullptr;
-    const bool opened = sqlite3_open(path.c_str(), &handle) == SQLITE_OK;
+    // The file is this process's alone until it is renamed, so it needs no locks, which shared file
+    // systems may not have, and no journal.
+    const bool opened =
+        sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                        "unix-none") == SQLITE_OK;
     handle_.reset(handle);  // there is one that tells the error, too
     if (!opened) refuse();
   }
@@ -98,7 +102,8 @@ void fill(Database& database, const std::vector<StudyRow>& rows) {
   std::string columns;
   for (const auto& name : kFields) columns += quoted(name) + ", ";
   for (const auto& name : metrics) columns += quoted(name) + " REAL, ";
-  database.execute("BEGIN; CREATE TABLE rows (" + columns + "PRIMARY KEY (run, point));" + kSchema);
+  database.execute("PRAGMA journal_mode = OFF; BEGIN; CREATE TABLE rows (" + columns +
+                   "PRIMARY KEY (run, point));" + kSchema);
   for (const auto& row : rows) {
     const auto json = to_json(row);
     std::vector<nlohmann::json> values;

@@ -139,12 +139,24 @@ class Planner {
     return run;
   }
 
+  // A name means one thing in all sweeps: fits, findings and the report go by it.
+  void require_same(const Sweep& sweep, const std::string& what, const nlohmann::json& settings) {
+    const auto [place, is_new] = named_.emplace(what, settings);
+    if (!is_new && place->second != settings)
+      throw Error("sweep " + sweep.name + ", " + what +
+                  " is set otherwise than where it was named before: give it another name");
+  }
+
   std::string add_tokenizer(const Sweep& sweep, const Variant& design, std::uint64_t seed) {
     for (const auto& assignment : design.set)
       if (!is_of_design(key_of(assignment)))
         throw Error("sweep " + sweep.name + ", design " + design.name + " sets " +
                     key_of(assignment) + ", which is a generator's");
-    auto run = make_run(sweep, "design " + design.name, design.set, seed);
+    const auto what = "design " + design.name;
+    auto run = make_run(sweep, what, design.set, seed);
+    require_same(sweep, what,
+                 {to_json(run.recipe.data), to_json(run.recipe.tokenizer),
+                  to_json(run.recipe.regularizer), to_json(run.recipe.tokenizer_training)});
     run.kind = RunKind::tokenizer;
     run.needs = features_;
     run.design = design.name;
@@ -176,7 +188,10 @@ class Planner {
                     key_of(assignment) + ", which is a tokenizer's");
     auto set = design.set;
     set.insert(set.end(), generator.set.begin(), generator.set.end());
-    auto run = make_run(sweep, "generator " + generator.name, set, seed);
+    const auto what = "generator " + generator.name;
+    auto run = make_run(sweep, what, set, seed);
+    require_same(sweep, what, {to_json(run.recipe.generator), to_json(run.recipe.sampling)});
+    require_same(sweep, what + " of design " + design.name, to_json(run.recipe.generator_training));
     run.kind = RunKind::generator;
     run.needs = features_;
     run.needs.push_back(tokenizer);
@@ -235,6 +250,7 @@ class Planner {
   std::set<std::string> varied_;
   std::vector<std::string> features_;
   std::map<std::string, std::string> tokenizers_;  // id to name
+  std::map<std::string, nlohmann::json> named_;    // what designs and generators are set to
   std::vector<PlannedRun> runs_, generators_;      // runs_: features and tokenizers
 };
 

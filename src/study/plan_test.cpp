@@ -131,6 +131,17 @@ TEST_F(Plans, MistakesAreNamed) {
               HasSubstr("'x' is there twice"));
   EXPECT_THAT(problem("[[sweep]]\nname = \"a\"\ndesign = [{name = \"x\"}, {name = \"y\"}]\n"),
               HasSubstr("is the same as x"));
+  const std::string again = "[[sweep]]\nname = \"b\"\ndesign = [{name = \"CRT\", set = ";
+  EXPECT_EQ(problem(kTwoDesigns + again + "[\"regularizer.weight=0.1\"]}]\n"), "");
+  EXPECT_THAT(problem(kTwoDesigns + again + "[\"regularizer.weight=0.2\"]}]\n"),
+              HasSubstr("sweep b, design CRT is set otherwise"));
+  EXPECT_THAT(problem(kTwoDesigns + again +
+                      "[\"regularizer.weight=0.1\", \"generator_training.batch_size=8\"]}]\n"),
+              HasSubstr("generator recipe of design CRT is set otherwise"));
+  EXPECT_THAT(problem(kTwoDesigns + again +
+                      "[\"regularizer.weight=0.1\"]}]\ngenerator = [{name = \"recipe\", set = "
+                      "[\"generator.layers=2\"]}]\n"),
+              HasSubstr("generator recipe is set otherwise"));
   EXPECT_THAT(problem(std::string(kTwoDesigns) +
                       "[[finding]]\nname = \"f\"\nstatement = \"s\"\ndesign = \"CRT\"\n"
                       "reference = [\"plain\"]\nsweep = \"headlin\"\n"),

@@ -38,7 +38,7 @@ json page_data(const ReportInput& input, const ViewCharts& charts) {
   for (std::size_t i = 0; i < input.rows.size(); ++i) {
     const auto& row = input.rows[i];
     json lines = {row.design, "generator " + row.generator,
-                  "point " + std::to_string(row.point) + ", seed " + std::to_string(row.seed),
+                  std::to_string(row.steps()) + " steps, seed " + std::to_string(row.seed),
                   "training: generator " + flops_text(row.generator_flops) + ", tokenizer " +
                       flops_text(row.tokenizer_flops)};
     for (const char* name : {"nats_per_token", "bits_per_image", "fd", "rfd"}) {
@@ -142,7 +142,7 @@ std::string body(const ReportInput& input, const std::vector<ReportView>& views,
          "compute point, first seed.</p>" +
          report_pictures(input, views) +
          "<h2 id='headline'>Means over seeds</h2><p>Mean ± standard deviation of each design, "
-         "generator and compute point, counted from 0. A click on a heading sorts.</p>" +
+         "generator and number of its steps. A click on a heading sorts.</p>" +
          meanings() + headline_table(input, views) + "<h2 id='fits'>Fits over compute</h2>" +
          fits_tables(input) + "<h2 id='runs'>All runs</h2>" + runs_table(input, views) +
          failures(input) + made(input, library) + "</main>";

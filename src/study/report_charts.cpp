@@ -202,8 +202,7 @@ class Charts {
     double flops = 0;
     for (const auto row : group.rows)
       flops += input_.rows[row].generator_flops / static_cast<double>(group.rows.size());
-    const bool goes_on = first(group).point > 0 && !chart.series.empty() &&
-                         chart.series.back().mark == Mark::line &&
+    const bool goes_on = !chart.series.empty() && chart.series.back().mark == Mark::line &&
                          chart.series.back().name == first(group).design &&
                          chart.series.back().shape == generators_.at(first(group).generator);
     if (!goes_on)

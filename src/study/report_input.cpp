@@ -154,7 +154,7 @@ ReportInput read_report_input(const fs::path& study) {
     for (const auto& sweep : row.sweeps)
       if (!std::ranges::count(input.sweeps, sweep)) input.sweeps.push_back(sweep);
   std::ranges::stable_sort(input.rows, {}, [](const StudyRow& row) {
-    return std::tie(row.design, row.generator_parameters, row.generator, row.point, row.seed);
+    return std::tuple(row.design, row.generator_parameters, row.generator, row.steps(), row.seed);
   });
   input.fits = parsed(study / "fits.json", parse_fits);
   input.findings = parsed(study / "findings.json", parse_findings);

@@ -46,7 +46,7 @@ std::string group_row(const ReportInput& input, const ReportGroup& group,
   for (const auto each : group.rows)
     seeds += (seeds.empty() ? "" : " ") + link(row_id(each), std::to_string(input.rows[each].seed));
   std::string html = "<tbody" + attribute + "><tr>" + name_cell(row.design) +
-                     name_cell(row.generator) + cell(std::to_string(row.point)) +
+                     name_cell(row.generator) + cell(std::to_string(row.steps())) +
                      cell(link(id, flops_text(row.generator_flops))) +
                      cell(link(id, flops_text(row.total_flops()))) + cell(seeds);
   for (const auto& metric : measured_metrics(input.rows)) {
@@ -65,7 +65,7 @@ std::string run_row(const ReportInput& input, std::size_t index, const std::stri
   const auto id = row_id(index);
   std::string html = "<tbody id='" + id + "'" + attribute + "><tr>" + "<td class='name'>" +
                      link(id, row.design) + "</td>" + name_cell(row.generator) +
-                     cell(std::to_string(row.point)) + cell(std::to_string(row.seed)) +
+                     cell(std::to_string(row.steps())) + cell(std::to_string(row.seed)) +
                      cell(flops_text(row.tokenizer_flops)) + cell(flops_text(row.generator_flops));
   for (const auto& metric : measured_metrics(input.rows))
     html += cell(number_text(row.metric(metric.name), metric.format));
@@ -190,7 +190,7 @@ std::string views_attribute(const std::vector<std::size_t>& views) {
 std::string headline_table(const ReportInput& input, const std::vector<ReportView>& views) {
   const auto of_row = views_of_rows(input, views);
   std::string html = "<div class='wide'><table class='sortable'>" +
-                     heading({"design", "generator", "point", "generator's compute",
+                     heading({"design", "generator", "steps", "generator's compute",
                               "compute of both stages", "seeds"}) +
                      metric_headings(input);
   for (const auto& group : views.back().groups)
@@ -202,7 +202,7 @@ std::string runs_table(const ReportInput& input, const std::vector<ReportView>& 
   const auto of_row = views_of_rows(input, views);
   const auto files = run_file_ids(input);
   std::string html = "<div class='wide'><table class='sortable'>" +
-                     heading({"design", "generator", "point", "seed", "tokenizer's compute",
+                     heading({"design", "generator", "steps", "seed", "tokenizer's compute",
                               "generator's compute"}) +
                      metric_headings(input);
   for (std::size_t row = 0; row < input.rows.size(); ++row)

@@ -160,6 +160,23 @@ TEST(ReportViews, ASweepHasItsRowsAndSeedsFormGroups) {
   EXPECT_EQ(input.rows[largest[0].rows[0]].point, 2);
 }
 
+TEST(ReportViews, ASeedWithMorePointsIsGroupedByItsSteps) {
+  std::vector<StudyRow> rows;
+  const auto add = [&](std::uint64_t seed, int point, int steps) {
+    rows.push_back({.point = point,
+                    .design = "plain",
+                    .generator = "S",
+                    .seed = seed,
+                    .settings = {{"generator_training.steps", steps}}});
+  };
+  add(1, 0, 75), add(1, 1, 150), add(2, 0, 150);
+  const auto groups = report_views({.rows = rows})[0].groups;
+  ASSERT_EQ(groups.size(), 2u);
+  EXPECT_THAT(groups[0].rows, ElementsAre(0));
+  EXPECT_THAT(groups[1].rows, ElementsAre(1, 2));
+  EXPECT_EQ(last_points(rows, groups), std::vector{groups[1]});
+}
+
 TEST(ReportViews, SpreadOverSeedsIsTheSampleDeviation) {
   std::vector<StudyRow> rows(3);
   for (int i = 0; i < 3; ++i) rows[static_cast<std::size_t>(i)].metrics["fd"] = 1 + 2 * i;

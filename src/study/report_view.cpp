@@ -15,7 +15,7 @@ std::vector<ReportGroup> groups_of(const std::vector<StudyRow>& rows, const std:
     const auto& row = rows[i];
     if (sweep && !std::ranges::count(row.sweeps, *sweep)) continue;
     const auto [place, is_new] =
-        known.try_emplace({row.design, row.generator, row.point}, groups.size());
+        known.try_emplace({row.design, row.generator, row.steps()}, groups.size());
     if (is_new) groups.emplace_back();
     groups[place->second].rows.push_back(i);
   }
@@ -49,13 +49,13 @@ std::vector<ReportGroup> last_points(const std::vector<StudyRow>& rows,
   std::map<std::pair<std::string, std::string>, int> last;
   for (const auto& group : groups) {
     const auto& row = first(rows, group);
-    auto& point = last.try_emplace({row.design, row.generator}, row.point).first->second;
-    point = std::max(point, row.point);
+    auto& steps = last.try_emplace({row.design, row.generator}, row.steps()).first->second;
+    steps = std::max(steps, row.steps());
   }
   std::vector<ReportGroup> chosen;
   for (const auto& group : groups) {
     const auto& row = first(rows, group);
-    if (last.at({row.design, row.generator}) == row.point) chosen.push_back(group);
+    if (last.at({row.design, row.generator}) == row.steps()) chosen.push_back(group);
   }
   return chosen;
 }

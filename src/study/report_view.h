@@ -23,13 +23,13 @@ struct SeedSpread {
 struct ReportView {
   std::string sweep;                ///< empty: all rows
   std::string id;                   ///< safe in file names and ids
-  std::vector<ReportGroup> groups;  ///< by design, generator, point
+  std::vector<ReportGroup> groups;  ///< by design, generator, steps
 };
 
 /// A view for each sweep, and one of all rows unless there is one sweep alone.
 std::vector<ReportView> report_views(const ReportInput& input);
 
-/// Groups at their last point of compute, for each design and generator.
+/// Groups at their most steps, for each design and generator.
 std::vector<ReportGroup> last_points(const std::vector<StudyRow>& rows,
                                      const std::vector<ReportGroup>& groups);
 /// Of last_points the one with the largest generator, for each design.

@@ -38,6 +38,8 @@ void visit(auto& row, auto&& field) {
 
 }  // namespace
 
+int StudyRow::steps() const { return settings.value("generator_training.steps", 0); }
+
 double StudyRow::metric(const std::string& name) const {
   const auto found = metrics.find(name);
   return found == metrics.end() ? std::numeric_limits<double>::quiet_NaN() : found->second;

@@ -48,6 +48,8 @@ struct StudyRow {
   std::string commit;  ///< of the program that trained the generator
   int threads = 0;     ///< of that run; a tokenizer's numbers depend on it in the last digits
 
+  /// Of the finished generator.
+  int steps() const;
   double total_flops() const { return tokenizer_flops + generator_flops; }
   /// NaN where it was not measured.
   double metric(const std::string& name) const;

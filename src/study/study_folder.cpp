@@ -12,30 +12,48 @@ namespace {
 // What a run left, read with errors that name the file.
 class Result {
  public:
-  explicit Result(const fs::path& path) : path_(path), json_(read_json(path)) {}
+  explicit Result(const fs::path& path) : Result(path, read_json(path)) {}
+
+  // Of tokenizers that took each other's place, the one of this hash.
+  Result of_model(const std::string& model) const {
+    for (auto record = json_; record.is_object();
+         record = record.value("replaced", nlohmann::json()))
+      if (Result found(path_, record); found.at<std::string>("/tokenizer/model") == model)
+        return found;
+    throw FileError(path_, "holds no tokenizer " + model + ", which a generator learnt from");
+  }
 
   template <typename T>
   T at(const std::string& pointer) const {
     try {
-      return json_.at(nlohmann::json::json_pointer(pointer)).get<T>();
+      return json_.at(nlohmann::json::json_pointer(pointer)).template get<T>();
     } catch (const nlohmann::json::exception&) {
       throw FileError(path_, "holds no " + pointer + ", or of another kind");
     }
   }
+  bool is_null(const std::string& pointer) const {
+    const nlohmann::json::json_pointer place(pointer);
+    return json_.contains(place) && json_.at(place).is_null();
+  }
 
  private:
+  Result(fs::path path, nlohmann::json json) : path_(std::move(path)), json_(std::move(json)) {}
+
   fs::path path_;
   nlohmann::json json_;
 };
 
 void add_metrics(StudyRow& row, const Result& result, const std::string& place,
                  std::initializer_list<std::pair<const char*, const char*>> names) {
-  for (const auto& [name, key] : names) row.metrics[name] = result.at<double>(place + key);
+  for (const auto& [name, key] : names)  // JSON writes a number that is not finite as null
+    if (!result.is_null(place + key)) row.metrics[name] = result.at<double>(place + key);
 }
 
-StudyRow row_of(const PlannedRun& run, std::size_t point, const Result& tokenizer,
+StudyRow row_of(const PlannedRun& run, std::size_t point, const Result& tokenizers,
                 const Result& generator) {
   const auto here = "/points/" + std::to_string(point);
+  const auto tokenizer =
+      tokenizers.of_model(generator.at<std::string>(here + "/generator/tokenizer"));
   StudyRow row{.run = run.id,
                .tokenizer_run = run.needs.back(),
                .point = static_cast<int>(point),
@@ -87,23 +105,29 @@ bool StudyFolder::holds_models(const PlannedRun& run) const {
       {RunKind::features, {"loss/model.safetensors", "metric/model.safetensors"}},
       {RunKind::tokenizer,
        {"tokenizer/model.safetensors", "train.safetensors", "valid.safetensors",
-        "held-out.safetensors"}},
+        "held-out.safetensors", "stages/reconstruction.json"}},  // the last that it makes
       {RunKind::generator, {}}};
   const auto& files = kFiles.at(run.kind);
   return std::all_of(files.begin(), files.end(),
                      [&](const char* file) { return fs::exists(models(run.id) / file); });
 }
 
+bool StudyFolder::has_failed(const PlannedRun& run) const {
+  return fs::exists(failure(run.id)) && !(is_done(run.id) && holds_models(run));
+}
+
 bool StudyFolder::is_blocked(const Plan& plan, const PlannedRun& run) const {
   return std::any_of(run.needs.begin(), run.needs.end(), [&](const auto& id) {
-    return has_failed(id) || (!is_done(id) && is_blocked(plan, plan.at(id)));
+    return has_failed(plan.at(id)) || (!is_done(id) && is_blocked(plan, plan.at(id)));
   });
 }
 
 std::vector<StudyRow> collect_rows(const StudyFolder& folder, const Plan& plan) {
   std::vector<StudyRow> rows;
   for (const auto& run : plan.runs) {
-    if (run.kind != RunKind::generator || !folder.is_done(run.id)) continue;
+    if (run.kind != RunKind::generator || !folder.is_done(run.id) ||
+        !folder.is_done(run.needs.back()))
+      continue;
     const Result tokenizer(folder.result(run.needs.back())), generator(folder.result(run.id));
     for (std::size_t point = 0; point < run.points.size(); ++point)
       rows.push_back(row_of(run, point, tokenizer, generator));

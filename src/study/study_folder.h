@@ -19,7 +19,8 @@ class StudyFolder {
   bool is_done(const std::string& run) const { return fs::exists(result(run)); }
   /// Whether what other runs take from it is there. Results alone may have been kept.
   bool holds_models(const PlannedRun& run) const;
-  bool has_failed(const std::string& run) const { return fs::exists(failure(run)); }
+  /// Whether it failed, and nobody else has done it.
+  bool has_failed(const PlannedRun& run) const;
   /// Whether it cannot run, since one that it needs has failed.
   bool is_blocked(const Plan& plan, const PlannedRun& run) const;
 
@@ -27,8 +28,10 @@ class StudyFolder {
   fs::path root_;
 };
 
-/// The rows of every generator of the plan that is done. What runs leave in results/ID.json is
-/// listed in experiment/study_experiment.h. Throws Error naming the file and field.
+/// The rows of every generator of the plan that is done and whose tokenizer's result is there. What
+/// runs leave in results/ID.json is listed in experiment/study_experiment.h. A tokenizer that was
+/// made again and came out otherwise holds in "replaced" what it was before; a row goes by the one
+/// that its generator learnt from. Throws Error naming the file and field.
 std::vector<StudyRow> collect_rows(const StudyFolder& folder, const Plan& plan);
 
 /// results.json and index.sqlite anew, from results/.

@@ -79,7 +79,7 @@ class Worker {
 
  private:
   bool is_open(const PlannedRun& run) const {
-    return (!folder_.is_done(run.id) || is_missed(run)) && !folder_.has_failed(run.id) &&
+    return (!folder_.is_done(run.id) || is_missed(run)) && !folder_.has_failed(run) &&
            !folder_.is_blocked(plan_, run);
   }
   bool is_ready(const PlannedRun& run) const {
@@ -124,20 +124,43 @@ class Worker {
       }
   }
 
-  // A run that is made again should come out the same; where it does not, its result says so.
   nlohmann::json do_run(const PlannedRun& run) const {
     const auto path = folder_.result(run.id);
-    const auto before = fs::exists(path) ? read_json(path) : nlohmann::json();
-    auto result = options_.execute(run);
-    const auto model = nlohmann::json::json_pointer("/tokenizer/model");
-    if (before.is_object() && before.contains(model) && result.contains(model) &&
-        before[model] != result[model]) {
-      say(run.id +
-          " was made again and is not the same, as with another processor or other "
-          "--threads: generators trained before it read other tokens");
-      result["replaces"] = before[model];
-    }
+    if (!fs::exists(path)) return executed(run);
+    fs::remove_all(folder_.models(run.id) / "stages");  // what they made is no longer all there
+    const auto before = read_json(path);
+    auto result = executed(run);
+    compare(run, before, result);
     return result;
+  }
+
+  nlohmann::json executed(const PlannedRun& run) const {
+    auto result = options_.execute(run);
+    if (!folder_.holds_models(run)) throw Error("ended without leaving all of its files");
+    return result;
+  }
+
+  // A run that is made again should come out the same. Where a tokenizer does not, its result keeps
+  // the old one, by which the rows of older generators go; where feature networks do not, distances
+  // measured with them would not compare with those that are there.
+  void compare(const PlannedRun& run, const nlohmann::json& before, nlohmann::json& result) const {
+    const auto differ = [&](const char* place) {
+      const nlohmann::json::json_pointer pointer(place);
+      return before.contains(pointer) && result.contains(pointer) &&
+             before.at(pointer) != result.at(pointer);
+    };
+    const auto text = run.id +
+                      " was made again and is not the same, as with another processor or other "
+                      "--threads: ";
+    if (differ("/loss/feature_space") || differ("/metric/feature_space")) {
+      fs::remove_all(folder_.models(run.id));
+      throw Error(text +
+                  "distances would be in another feature space; put back its models, or begin "
+                  "another study");
+    }
+    if (!differ("/tokenizer/model")) return;
+    say(text + "generators trained before it read other tokens");
+    result["replaced"] = before;
   }
 
   bool more() const {
@@ -147,7 +170,9 @@ class Worker {
 
   void ended(const std::string& id, std::exception_ptr failure) {
     const auto& run = plan_.at(id);
-    if (failure && !was_interrupted(failure)) {
+    // Of a run that another has taken this worker knows nothing, and a child may be killed first.
+    const bool is_mine = !lost_.contains(id) && claims_.at(id).beat();
+    if (failure && is_mine && !interrupted() && !was_interrupted(failure)) {
       write_json(folder_.failure(id), {{"run", id},
                                        {"what", words_for(run)},
                                        {"error", message_of(failure, id)},
@@ -174,7 +199,7 @@ class Worker {
     const auto done = count();
     auto text = std::to_string(done.done) + " of " + std::to_string(plan_.runs.size()) + " runs";
     if (done.failed) text += ", " + std::to_string(done.failed) + " failed";
-    if (left > 0)
+    if (left > 0 && flops_done_ > 0)
       text += ", " + format_duration(left / flops_done_ * seconds) + " left at this rate";
     return text;
   }
@@ -196,8 +221,9 @@ class Worker {
   WorkDone count() const {
     WorkDone result;
     for (const auto& run : plan_.runs) {
-      result.done += folder_.is_done(run.id) && !folder_.has_failed(run.id);
-      result.failed += folder_.has_failed(run.id);
+      const bool failed = folder_.has_failed(run);
+      result.done += folder_.is_done(run.id) && !failed;
+      result.failed += failed;
       result.blocked += !folder_.is_done(run.id) && folder_.is_blocked(plan_, run);
     }
     return result;

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
+#include <cmath>
 #include <fstream>
 #include <map>
 #include <thread>
@@ -16,15 +18,17 @@ namespace {
 
 using testing::HasSubstr;
 
-nlohmann::json result_of(const PlannedRun& run) {
+// `model`: the hash of the tokenizer, which is made or learnt from.
+nlohmann::json result_of(const PlannedRun& run, const std::string& model) {
   nlohmann::json result = {
       {"commit", "c0ffee"},
       {"threads", 1},
-      {"tokenizer", {{"parameters", 5}, {"training_flops", 1e9}, {"seconds", 1.0}}},
+      {"tokenizer",
+       {{"parameters", 5}, {"training_flops", 1e9}, {"seconds", 1.0}, {"model", model}}},
       {"reconstruction",
        {{"tokens_per_image", 4},
         {"codebook_size", 8},
-        {"psnr", 20.0},
+        {"psnr", model == "made" ? 20.0 : 21.0},
         {"ssim", 0.5},
         {"fd", 0.1},
         {"code_perplexity", 7.0},
@@ -32,6 +36,7 @@ nlohmann::json result_of(const PlannedRun& run) {
   for (std::size_t point = 0; point < run.points.size(); ++point)
     result["points"].push_back({{"generator",
                                  {{"parameters", 6},
+                                  {"tokenizer", model},
                                   {"train_images", 9},
                                   {"training_flops", 2e9},
                                   {"seconds", 2.0},
@@ -50,6 +55,10 @@ nlohmann::json result_of(const PlannedRun& run) {
                                 {"samples", "samples-" + std::to_string(point) + ".png"}});
   return result;
 }
+
+constexpr std::array kTokenizerFiles = {"tokenizer/model.safetensors", "train.safetensors",
+                                        "valid.safetensors", "held-out.safetensors",
+                                        "stages/reconstruction.json"};
 
 class Working : public testing::Test {
  protected:
@@ -75,12 +84,9 @@ class Working : public testing::Test {
                        std::ofstream(folder_ / "executed", std::ios::app) << run.id << std::endl;
                        if (also) also(run);
                        if (run.kind == RunKind::tokenizer)
-                         for (const char* name : {"tokenizer/model", "train", "valid", "held-out"})
-                           write_file(study_.models(run.id) / (std::string(name) + ".safetensors"),
-                                      "made");
-                       auto result = result_of(run);
-                       result["tokenizer"]["model"] = model_;
-                       return result;
+                         for (const char* name : kTokenizerFiles)
+                           write_file(study_.models(run.id) / name, "made");
+                       return result_of(run, model_);
                      },
                  .cost =
                      [](const PlannedRun&) {
@@ -170,13 +176,15 @@ TEST_F(Working, WhereOnlyResultsWereKeptATokenizerIsMadeAgainForAnOpenGenerator)
   EXPECT_EQ(run(2).done, 8);
   for (const auto& [id, times] : executed())
     EXPECT_EQ(times, id == generator.id || id == generator.needs.back() ? 2 : 1) << id;
-  EXPECT_FALSE(read_json(study_.result(generator.needs.back())).contains("replaces"));
+  EXPECT_FALSE(read_json(study_.result(generator.needs.back())).contains("replaced"));
   // It comes out otherwise the next time, which its result says.
   fs::remove_all(study_.root() / "models");
   fs::remove(study_.result(generator.id));
   model_ = "other";
   run(2);
-  EXPECT_EQ(read_json(study_.result(generator.needs.back()))["replaces"], "made");
+  const auto result = read_json(study_.result(generator.needs.back()));
+  EXPECT_EQ(result["tokenizer"]["model"], "other");
+  EXPECT_EQ(result["replaced"]["tokenizer"]["model"], "made");
   // It fails the time after that: the generator does not wait for ever.
   fs::remove_all(study_.root() / "models");
   fs::remove(study_.result(generator.id));
@@ -185,6 +193,133 @@ TEST_F(Working, WhereOnlyResultsWereKeptATokenizerIsMadeAgainForAnOpenGenerator)
   });
   EXPECT_EQ(done.failed, 1);
   EXPECT_EQ(done.blocked, 1);
+}
+
+TEST_F(Working, ATokenizerIsMadeAgainWholeAndNotForEver) {
+  run(2);
+  const auto generator = plan_.runs[1];
+  const auto tokenizer = generator.needs.back();
+  fs::remove(study_.models(tokenizer) / "train.safetensors");
+  fs::remove(study_.result(generator.id));
+  EXPECT_EQ(run(1,
+                [&](const PlannedRun& one) {
+                  if (one.id == tokenizer && fs::exists(study_.models(tokenizer) / "stages"))
+                    throw Error("what is missing would not be made");
+                })
+                .done,
+            8);
+  fs::remove_all(study_.models(tokenizer));
+  fs::remove(study_.result(generator.id));
+  const auto done = work(plan_, study_,
+                         {.quiet = true,
+                          .execute = [&](const PlannedRun& one) { return result_of(one, "made"); },
+                          .cost =
+                              [](const PlannedRun&) {
+                                return RunCost{1, 1};
+                              }});
+  EXPECT_EQ(done.failed, 1);
+  EXPECT_THAT(read_json(study_.failure(tokenizer))["error"].get<std::string>(),
+              HasSubstr("without leaving all of its files"));
+}
+
+TEST_F(Working, RowsGoByTheTokenizerTheirGeneratorLearntFrom) {
+  auto file = read_sweep_file(folder_ / "sweep.toml");
+  file.sweeps[0].generators = {{"S", {"generator.layers=2"}}, {"L", {}}};
+  plan_ = make_plan(file, {});
+  run(2);
+  const auto small = plan_.runs[1], large = plan_.runs[2];
+  fs::remove_all(study_.root() / "models");
+  fs::remove(study_.result(large.id));
+  model_ = "other";
+  run(2);
+  for (const auto& row : read_rows(study_.root()))
+    EXPECT_EQ(row.metric("psnr"), row.run == large.id ? 21 : 20) << row.run;
+  auto result = read_json(study_.result(small.id));
+  result["points"][0]["generator"]["tokenizer"] = "unknown";
+  write_json(study_.result(small.id), result);
+  EXPECT_THAT(error_of([&] { write_rows(study_, plan_); }),
+              HasSubstr("holds no tokenizer unknown"));
+}
+
+TEST_F(Working, FeatureNetworksThatComeOutOtherwiseAreRefused) {
+  auto file = read_sweep_file(folder_ / "sweep.toml");
+  file.features.clear();
+  plan_ = make_plan(file, {});
+  std::string space = "one";
+  const auto features = plan_.runs[0].id;
+  const auto all = [&] {
+    return work(plan_, study_,
+                {.quiet = true,
+                 .execute =
+                     [&](const PlannedRun& one) {
+                       for (const char* name : kTokenizerFiles)
+                         write_file(study_.models(one.id) / name, "made");
+                       for (const char* name : {"loss", "metric"})
+                         write_file(study_.models(one.id) / name / "model.safetensors", space);
+                       auto result = result_of(one, "made");
+                       result["metric"]["feature_space"] = space;
+                       return result;
+                     },
+                 .cost =
+                     [](const PlannedRun&) {
+                       return RunCost{0, 1};
+                     }});
+  };
+  EXPECT_EQ(all().done, 9);
+  fs::remove_all(study_.models(features));
+  fs::remove(study_.result(plan_.runs[2].id));
+  space = "another";
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_EQ(all().failed, 1);
+    EXPECT_THAT(read_json(study_.failure(features))["error"].get<std::string>(),
+                HasSubstr("another feature space"));
+    fs::remove(study_.failure(features));
+  }
+  space = "one";
+  EXPECT_EQ(all().done, 9);
+}
+
+TEST_F(Working, AResultOutweighsAFailure) {
+  run(2);
+  const auto id = plan_.runs[0].id;
+  write_json(study_.failure(id), {{"error", "of one that had lost it"}});
+  fs::remove(study_.result(plan_.runs[1].id));
+  const auto done = run(1);
+  EXPECT_EQ(done.done, 8);
+  EXPECT_EQ(done.failed, 0);
+}
+
+TEST_F(Working, AnotherWorkersRunIsNotRecordedAsFailed) {
+  const auto id = plan_.runs[0].id;
+  const auto done = run(
+      1,
+      [&](const PlannedRun& one) {
+        if (one.id != id || executed()[id] > 1) return;
+        write_file(study_.claim(id), "another");
+        throw Error("its files were not where they had been");
+      },
+      Claim::Seconds(2));
+  EXPECT_EQ(done.failed, 0);
+  EXPECT_EQ(done.done, 8);
+}
+
+TEST_F(Working, AMetricThatIsNotFiniteIsNotMeasured) {
+  run(2);
+  const auto path = study_.result(plan_.runs[1].id);
+  auto json = read_json(path);
+  json["points"][0]["generation"]["fd"] = nullptr;
+  write_json(path, json);
+  write_rows(study_, plan_);
+  EXPECT_TRUE(std::isnan(read_rows(study_.root())[0].metric("fd")));
+}
+
+TEST_F(Working, RowsWaitForTheirTokenizersResult) {
+  run(2);
+  fs::remove(study_.result(plan_.runs[0].id));
+  write_rows(study_, plan_);
+  EXPECT_EQ(read_rows(study_.root()).size(), 3u * 2);
+  EXPECT_EQ(run(1).done, 8);
+  EXPECT_EQ(read_rows(study_.root()).size(), 4u * 2);
 }
 
 TEST_F(Working, AResultThatIsDamagedIsNamed) {
