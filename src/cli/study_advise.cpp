@@ -30,8 +30,10 @@ void print_advice(const nlohmann::json& result) {
             << number_text(advice["tokenizer_flops"]) << " FLOPs for the tokenizer, "
             << number_text(advice["generator_flops"]) << " for the generator\n  "
             << number_text(advice["ms_per_image"]) << " ms for the tokens of a guided image at "
-            << number_text(advice["flops_per_second"])
-            << " FLOP/s\nOne run would measure, with 95% intervals:\n";
+            << number_text(advice["flops_per_second"]) << " FLOP/s\n";
+  for (const auto& [key, value] : advice["settings"].items())
+    std::cout << "  " << key << "=" << value.dump() << "\n";
+  std::cout << "One run would measure, with 95% intervals:\n";
   print_prediction(advice["predicted"]);
   for (const auto& note : advice["notes"]) std::cout << "Note: " << text(note) << "\n";
   std::cout << "Nearest measured runs:\n";
@@ -99,7 +101,7 @@ void add_study_advise(CLI::App& study) {
       ->check(CLI::IsMember(kFittedMetrics))
       ->capture_default_str();
   command->add_flag("--back-test", options->back_test,
-                    "leave the largest runs out and predict them");
+                    "leave the largest compute of each design out and predict it");
   add_bootstrap_options(command, *options, options->samples);
   command->callback([options] {
     const auto result = advise(*options);

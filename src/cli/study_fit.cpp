@@ -28,7 +28,10 @@ void print(const nlohmann::json& fits) {
     std::cout << text(fit["metric"]) << ", " << text(fit["design"]) << ": L_min "
               << interval_text(fit["l_min"]) << ", alpha " << interval_text(fit["alpha"])
               << ", lambda " << interval_text(fit["lambda"]) << ", scatter "
-              << number_text(fit["scatter"]) << "\n";
+              << number_text(fit["scatter"]) << ", "
+              << (fit["seeds"] == 1 ? "one seed, whose intervals do not hold how seeds differ"
+                                    : fit["seeds"].dump() + " seeds")
+              << "\n";
   for (const auto& fit : fits["not_fitted"])
     std::cout << text(fit["metric"]) << ", " << text(fit["design"]) << ": not fitted, "
               << text(fit["why"]) << "\n";

@@ -200,6 +200,13 @@ class Adviser {
     return json;
   }
 
+  // What the sweep varies; the steps follow from the compute.
+  static nlohmann::json settings_of(const StudyRow& row) {
+    auto settings = row.settings;
+    settings.erase("generator_training.steps");
+    return settings;
+  }
+
   nlohmann::json advice_for(const DesignFit& fit) const {
     const auto row = generator_for(fit);
     const auto how_far = reach(fit);
@@ -208,6 +215,7 @@ class Adviser {
             {"generator_parameters", row.generator_parameters},
             {"tokens_per_image", row.tokens_per_image},
             {"codebook_size", row.codebook_size},
+            {"settings", settings_of(row)},
             {"tokenizer_flops", fit.curve->tokenizer_flops},
             {"generator_flops", generator_flops(fit)},
             {"ms_per_image", ms_per_image(row)},
@@ -225,6 +233,8 @@ class Adviser {
     if (const auto words = reach(fit).words(); !words.empty())
       notes.push_back("extrapolates: " + words + "; a larger or smaller generator than " +
                       row.generator + " may be better there");
+    if (fit.seeds() < 2)
+      notes.push_back("one seed was measured: the intervals do not hold how seeds differ");
     std::int64_t most = 0;
     for (const auto& each : all_) most = std::max(most, each.generator_parameters);
     if (options_.parameters > kSame * static_cast<double>(most))

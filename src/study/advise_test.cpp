@@ -160,6 +160,29 @@ TEST_F(Advice, IsTestedOnTheLargestRuns) {
   }
 }
 
+TEST_F(Advice, OfTheBackTestCountsWhatCameOutWorseThanCheaperRuns) {
+  options_.back_test = true;
+  for (auto& row : rows_)
+    if (row.design == "plain" && row.generator == "L" && row.point == 3 && row.seed == 3)
+      row.metrics["fd"] = 9;
+  const auto test = advised()["back_test"];
+  EXPECT_EQ(test["summary"]["fd"]["predictions"], 9);
+  int outside = 0;
+  for (const auto& each : test["predictions"])
+    if (each["measured"] == 9) outside += !each["inside"].get<bool>();
+  EXPECT_EQ(outside, 1);
+}
+
+TEST_F(Advice, NamesTheSettingsAndSaysWhatOneSeedLeavesOpen) {
+  for (auto& row : rows_)
+    row.settings = {{"regularizer.weight", 0.1}, {"generator_training.steps", 8}};
+  options_.train_flops = 4e14;
+  EXPECT_EQ(advised()["advice"]["settings"], nlohmann::json({{"regularizer.weight", 0.1}}));
+  EXPECT_TRUE(advised()["advice"]["notes"].empty());
+  std::erase_if(rows_, [](const StudyRow& row) { return row.seed > 1; });
+  EXPECT_THAT(advised()["advice"]["notes"].dump(), HasSubstr("one seed was measured"));
+}
+
 // What was measured does not enter its own prediction: a jump at the end is found to be outside.
 TEST_F(Advice, OfTheBackTestIsBlindToWhatItPredicts) {
   options_.back_test = true;

@@ -2,32 +2,31 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "study/design_fits.h"
 
 namespace tessera {
 namespace {
 
-// A design's rows without those of its largest compute, and the best of these.
+// A design's rows without those of its largest compute, and of these the best of each seed.
 struct Split {
-  std::vector<StudyRow> kept, targets;
+  std::vector<StudyRow> kept;
+  std::map<std::uint64_t, StudyRow> targets;
 };
 
 Split split(const std::vector<StudyRow>& rows, const std::string& metric) {
-  const auto points = best_for_compute(rows, metric);
   double largest = 0;
-  for (const auto& point : points) largest = std::max(largest, point.flops);
+  for (const auto& row : rows)
+    if (std::isfinite(row.metric(metric))) largest = std::max(largest, row.generator_flops);
   Split result;
   for (const auto& row : rows) {
-    if (row.generator_flops < 0.99 * largest) {
+    if (row.generator_flops < 0.99 * largest)
       result.kept.push_back(row);
-      continue;
+    else if (std::isfinite(row.metric(metric))) {
+      auto& best = result.targets.try_emplace(row.seed, row).first->second;
+      if (row.metric(metric) < best.metric(metric)) best = row;
     }
-    const bool is_best = std::any_of(points.begin(), points.end(), [&](const LawPoint& point) {
-      return point.seed == row.seed && point.flops == row.generator_flops &&
-             point.value == row.metric(metric);
-    });
-    if (is_best) result.targets.push_back(row);
   }
   return result;
 }
@@ -79,7 +78,8 @@ nlohmann::json back_test(const std::vector<StudyRow>& rows, const std::vector<st
       if (!fit.curve)
         left_out.push_back({{"design", design}, {"metric", metric}, {"why", fit.why_not}});
       else
-        for (const auto& row : targets) predictions.push_back(prediction(*fit.curve, row, metric));
+        for (const auto& [seed, row] : targets)
+          predictions.push_back(prediction(*fit.curve, row, metric));
     }
     summary[metric] = summary_of(predictions, metric);
   }

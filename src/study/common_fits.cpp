@@ -1,40 +1,34 @@
 #include "study/common_fits.h"
 
-#include <algorithm>
 #include <cmath>
-#include <set>
 
 namespace tessera {
+namespace {
 
-std::vector<std::string> common_generators(const std::vector<StudyRow>& a,
-                                           const std::vector<StudyRow>& b,
-                                           const std::string& metric) {
-  std::set<std::string> of_b;
+RunPlace place_of(const StudyRow& row) { return {row.generator, row.steps()}; }
+
+}  // namespace
+
+std::set<RunPlace> common_places(const std::vector<StudyRow>& a, const std::vector<StudyRow>& b,
+                                 const std::string& metric) {
+  std::set<RunPlace> of_b, common;
   for (const auto& row : b)
-    if (std::isfinite(row.metric(metric))) of_b.insert(row.generator);
-  std::map<std::string, std::int64_t> parameters;
+    if (std::isfinite(row.metric(metric))) of_b.insert(place_of(row));
   for (const auto& row : a)
-    if (std::isfinite(row.metric(metric)) && of_b.contains(row.generator))
-      parameters.emplace(row.generator, row.generator_parameters);
-  std::vector<std::string> names;
-  for (const auto& [name, count] : parameters) names.push_back(name);
-  std::ranges::stable_sort(names, {}, [&](const auto& name) { return parameters.at(name); });
-  return names;
+    if (std::isfinite(row.metric(metric)) && of_b.contains(place_of(row)))
+      common.insert(place_of(row));
+  return common;
 }
 
-const DesignFit& CommonFits::fit(const DesignFit& of_all,
-                                 const std::vector<std::string>& generators) {
-  if (common_generators(of_all.rows, of_all.rows, metric_).size() == generators.size())
-    return of_all;
-  const auto [place, is_new] = fits_.try_emplace({of_all.design, generators});
+const DesignFit& CommonFits::fit(const DesignFit& of_all, const std::set<RunPlace>& places) {
+  if (common_places(of_all.rows, of_all.rows, metric_) == places) return of_all;
+  const auto [found, is_new] = fits_.try_emplace({of_all.design, places});
   if (is_new) {
     auto rows = of_all.rows;
-    std::erase_if(rows, [&](const StudyRow& row) {
-      return std::ranges::find(generators, row.generator) == generators.end();
-    });
-    place->second = fit_design(of_all.design, rows, metric_, options_);
+    std::erase_if(rows, [&](const StudyRow& row) { return !places.contains(place_of(row)); });
+    found->second = fit_design(of_all.design, rows, metric_, options_);
   }
-  return place->second;
+  return found->second;
 }
 
 }  // namespace tessera

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "study/common_fits.h"
 #include "study/comparison.h"
@@ -21,6 +22,19 @@ bool share_a_sweep(const DesignFit& a, const DesignFit& b) {
   return false;
 }
 
+// Smallest first.
+std::vector<std::string> generators_of(const std::vector<StudyRow>& rows,
+                                       const std::set<RunPlace>& places) {
+  std::map<std::string, std::int64_t> parameters;
+  for (const auto& row : rows)
+    if (places.contains({row.generator, row.steps()}))
+      parameters.emplace(row.generator, row.generator_parameters);
+  std::vector<std::string> names;
+  for (const auto& [name, count] : parameters) names.push_back(name);
+  std::ranges::stable_sort(names, {}, [&](const auto& name) { return parameters.at(name); });
+  return names;
+}
+
 class DesignComparison {
  public:
   DesignComparison(std::string metric, const BootstrapOptions& options)
@@ -30,19 +44,25 @@ class DesignComparison {
     if (!share_a_sweep(design, reference) ||
         !are_comparable(design.rows.front(), reference.rows.front(), metric_))
       return;
-    const auto generators = common_generators(design.rows, reference.rows, metric_);
-    const auto &first = fits_.fit(design, generators), &second = fits_.fit(reference, generators);
+    const auto places = common_places(design.rows, reference.rows, metric_);
+    const auto &first = fits_.fit(design, places), &second = fits_.fit(reference, places);
     if (!first.curve || !second.curve) return;
-    add_ratios(*first.curve, *second.curve, generators);
-    add_ratios(*second.curve, *first.curve, generators);
-    add_crossover(*first.curve, *second.curve, generators);
+    const Basis basis{generators_of(first.rows, places), std::min(first.seeds(), second.seeds())};
+    add_ratios(*first.curve, *second.curve, basis);
+    add_ratios(*second.curve, *first.curve, basis);
+    add_crossover(*first.curve, *second.curve, basis);
   }
 
   Comparisons take() { return std::move(found_); }
 
  private:
-  void add_ratios(const DesignCurve& design, const DesignCurve& reference,
-                  const std::vector<std::string>& generators) {
+  // What two designs are compared by.
+  struct Basis {
+    std::vector<std::string> generators;
+    int seeds = 0;  // the fewer of both
+  };
+
+  void add_ratios(const DesignCurve& design, const DesignCurve& reference, const Basis& basis) {
     const auto range = common_quality(design, reference);
     if (!range) return;
     const std::pair<const char*, double> qualities[] = {
@@ -54,7 +74,8 @@ class DesignComparison {
       found_.ratios.push_back({{"metric", metric_},
                                {"design", design.design},
                                {"reference", reference.design},
-                               {"generators", generators},
+                               {"generators", basis.generators},
+                               {"seeds", basis.seeds},
                                {"at", at},
                                {"quality", quality},
                                {"ratio", to_json(ratio.both_stages)},
@@ -62,16 +83,16 @@ class DesignComparison {
     }
   }
 
-  void add_crossover(const DesignCurve& first, const DesignCurve& second,
-                     const std::vector<std::string>& generators) {
+  void add_crossover(const DesignCurve& first, const DesignCurve& second, const Basis& basis) {
     const auto crossing = cross_over(first, second);
     if (!crossing) return;
     const bool above = crossing->first_is_better_above;
     found_.crossovers.push_back({{"metric", metric_},
                                  {"design", above ? first.design : second.design},
                                  {"reference", above ? second.design : first.design},
-                                 {"generators", generators},
-                                 {"decided", crossing->is_decided()},
+                                 {"generators", basis.generators},
+                                 {"seeds", basis.seeds},
+                                 {"decided", basis.seeds > 1 && crossing->is_decided()},
                                  {"flops", to_json(crossing->flops)}});
   }
 

@@ -27,13 +27,14 @@ struct Pair {
     return design.at(of_design, flops) < reference.at(of_reference, flops);
   }
 
-  // From where on the design is the better one to the end of the range: 0 is all of it, infinity
-  // nowhere.
+  // From where on the design is the better one to the end of the range, when it is not at its
+  // beginning; 0 when it is, infinity when it is not at the end.
   double better_from(const ScalingLaw& of_design, const ScalingLaw& of_reference) const {
     const auto better = [&](double flops) {
       return design_is_better(of_design, of_reference, flops);
     };
     if (!better(highest)) return kInfinite;
+    if (better(lowest)) return 0;
     double above = highest;
     for (int i = 1; i <= kSteps; ++i) {
       double below = highest * std::pow(lowest / highest, i / double{kSteps});

@@ -32,8 +32,8 @@ struct CrossOver {
   bool is_decided() const;
 };
 
-/// Where the curves meet last within the range of compute that was measured of both; none if they
-/// do not.
+/// Where the curves meet last within the range of compute that was measured of both; none if the
+/// same one is better at both ends.
 std::optional<CrossOver> cross_over(const DesignCurve& first, const DesignCurve& second);
 
 }  // namespace tessera

@@ -112,6 +112,19 @@ TEST(CrossOver, OfCurvesThatMayNotMeetHasOpenEnds) {
   EXPECT_FALSE(crossing->is_decided());
 }
 
+TEST(CrossOver, IsNoneWhereTheSameOneIsBetterAtBothEnds) {
+  // They meet at about 6 and 90 times 1e13.
+  const auto slow = curve_of({0.10, -0.3, 0.3 * std::log(1e13)}, 0, 1);
+  const auto fast = curve_of({0.35, -1.5, std::log(5) + 1.5 * std::log(1e13)}, 0, 2);
+  auto a = slow, b = fast;
+  a.highest_flops = b.highest_flops = 3e15;
+  EXPECT_LT(a.at(a.fit.law, 2e13), b.at(b.fit.law, 2e13));
+  EXPECT_GT(a.at(a.fit.law, 3e14), b.at(b.fit.law, 3e14));
+  EXPECT_LT(a.at(a.fit.law, 2e15), b.at(b.fit.law, 2e15));
+  EXPECT_FALSE(cross_over(a, b));
+  EXPECT_FALSE(cross_over(b, a));
+}
+
 TEST(CrossOver, IsNoneOutsideWhatWasMeasuredOfBoth) {
   EXPECT_FALSE(cross_over(curve_of(law_of(1, -0.5, 1), 0, 1), curve_of(law_of(2, -0.5, 1), 0, 2)));
   auto late = curve_of(law_of(1, -0.25, 1), 0, 3), steep = curve_of(law_of(1, -0.5, 1), 0, 4);

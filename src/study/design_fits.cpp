@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "base/random.h"
 #include "study/clear_fall.h"
@@ -26,6 +27,12 @@ std::optional<double> tokenizer_flops_of(const std::vector<StudyRow>& rows) {
 }
 
 }  // namespace
+
+int DesignFit::seeds() const {
+  std::set<std::uint64_t> seeds;
+  for (const auto& point : points) seeds.insert(point.seed);
+  return static_cast<int>(seeds.size());
+}
 
 std::vector<LawPoint> best_for_compute(const std::vector<StudyRow>& rows,
                                        const std::string& metric) {

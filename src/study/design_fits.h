@@ -14,6 +14,9 @@ struct DesignFit {
   std::vector<LawPoint> points;      ///< those that were fitted, over the generator's FLOPs
   std::optional<DesignCurve> curve;  ///< none where `why_not` says why
   std::string why_not;
+
+  /// Of the points; of one seed, intervals do not hold how seeds differ.
+  int seeds() const;
 };
 
 /// For each seed of a design, what a user with so much compute would get: by rising compute of the

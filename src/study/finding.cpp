@@ -50,11 +50,54 @@ bool matches(const RowFilter& filter, const StudyRow& row) {
 using Value = std::function<double(const StudyRow& row)>;
 using BySeed = std::map<std::uint64_t, double>;
 
+Value value_of(const FindingRule& rule, bool relative) {
+  return [&rule, relative](const StudyRow& row) {
+    const double value = row.metric(rule.metric);
+    return relative ? std::log(value) : value;
+  };
+}
+
 std::vector<double> values_of(const BySeed& by_seed) {
   std::vector<double> values;
   for (const auto& [seed, value] : by_seed) values.push_back(value);
   return values;
 }
+
+// What is not compared, and why.
+class LeftOut {
+ public:
+  void add(const std::string& why, const StudyRow& row, const std::string& more = {}) {
+    add(why, row.seed, place_of(row), more);
+  }
+  void add(const std::string& why, std::uint64_t seed, const Place& place,
+           const std::string& more = {}) {
+    rows_[why].push_back("seed " + std::to_string(seed) + " (" + place.first + ", " +
+                         (more.empty() ? std::to_string(place.second) + " steps" : more) + ")");
+  }
+
+  // "left out, outside the references' psnr: seed 2 (S, 21.18)", or nothing.
+  std::string text() const {
+    std::string text;
+    for (const auto& [why, rows] : rows_) {
+      text += (text.empty() ? "left out, " : "; left out, ") + why + ": ";
+      for (std::size_t i = 0; i < std::min(rows.size(), kShown); ++i)
+        text += (i ? ", " : "") + rows[i];
+      if (rows.size() > kShown) text += " and " + std::to_string(rows.size() - kShown) + " more";
+    }
+    return text;
+  }
+
+ private:
+  static constexpr std::size_t kShown = 6;
+  std::map<std::string, std::vector<std::string>> rows_;
+};
+
+// A design against its references: for each seed the mean over the places that every seed has, so
+// that seeds differ by chance alone.
+struct Differences {
+  BySeed by_seed;
+  std::string left_out;
+};
 
 class Rows {
  public:
@@ -65,28 +108,27 @@ class Rows {
         by_seed_[row.seed][row.design].push_back(&row);
   }
 
-  // One difference a seed, the mean over its pairs; seeds without any are left out.
-  BySeed differences(const RowFilter& filter, const Value& value) const {
+  Differences differences(const RowFilter& filter, const Value& value) const {
     return differences(filter, rule_.design, rule_.reference, value);
   }
-  BySeed differences(const RowFilter& filter, const std::string& design_name,
-                     const std::vector<std::string>& references, const Value& value) const {
-    BySeed result;
+  Differences differences(const RowFilter& filter, const std::string& design_name,
+                          const std::vector<std::string>& references, const Value& value) const {
+    LeftOut left_out;
+    std::map<std::uint64_t, std::map<Place, double>> pairs;
     for (const auto& [seed, designs] : by_seed_) {
       const auto design = designs.find(design_name);
       if (design == designs.end()) continue;
-      double sum = 0;
-      int pairs = 0;
       for (const auto* row : design->second) {
         if (!matches(filter, *row)) continue;
-        if (const auto other = reference(designs, references, *row, value)) {
-          sum += value(*row) - *other;
-          ++pairs;
-        }
+        const auto other = reference(designs, references, *row, value, left_out);
+        if (!other) continue;
+        if (const double difference = value(*row) - *other; std::isfinite(difference))
+          pairs[seed][place_of(*row)] = difference;
+        else
+          left_out.add("not finite", *row);
       }
-      if (pairs > 0 && std::isfinite(sum)) result[seed] = sum / pairs;
     }
-    return result;
+    return balanced(pairs, left_out);
   }
 
   // Positions of an image in the design's rows.
@@ -98,23 +140,26 @@ class Rows {
     return most;
   }
 
-  // "; left out, outside the references' psnr: seed 2 (21.18)", or nothing.
-  std::string outside(const RowFilter& filter) const {
-    std::string text;
-    if (rule_.at_equal.empty()) return text;
-    const auto value = [&](const StudyRow& row) { return row.metric(rule_.metric); };
-    for (const auto& [seed, designs] : by_seed_)
-      if (const auto design = designs.find(rule_.design); design != designs.end())
-        for (const auto* row : design->second)
-          if (matches(filter, *row) && !reference(designs, rule_.reference, *row, value))
-            text += (text.empty() ? "" : ", ") + ("seed " + std::to_string(seed)) + " (" +
-                    row->generator + ", " + short_number(row->metric(rule_.at_equal)) + ")";
-    return text.empty() ? text
-                        : "left out, outside the references' " + rule_.at_equal + ": " + text;
-  }
-
  private:
   using Designs = std::map<std::string, std::vector<const StudyRow*>>;
+
+  static Differences balanced(const std::map<std::uint64_t, std::map<Place, double>>& pairs,
+                              LeftOut& left_out) {
+    Differences result;
+    for (const auto& [seed, places] : pairs) {
+      double sum = 0;
+      int count = 0;
+      for (const auto& [place, difference] : places)
+        if (std::ranges::all_of(pairs,
+                                [&](const auto& other) { return other.second.contains(place); }))
+          sum += difference, ++count;
+        else
+          left_out.add("since not every seed has it", seed, place);
+      if (count > 0) result.by_seed[seed] = sum / count;
+    }
+    result.left_out = left_out.text();
+    return result;
+  }
 
   static const StudyRow* at(const Designs& designs, const std::string& name, const Place& place) {
     const auto found = designs.find(name);
@@ -125,17 +170,21 @@ class Rows {
   }
 
   // The reference's value where `row` is, or that of several, interpolated to where `at_equal` is
-  // the row's own; nothing where the row lies outside them.
+  // the row's own; nothing where it is not there, or the row lies outside them.
   std::optional<double> reference(const Designs& designs,
                                   const std::vector<std::string>& references, const StudyRow& row,
-                                  const Value& value) const {
+                                  const Value& value, LeftOut& left_out) const {
     std::vector<std::pair<double, double>> points;  // at_equal, value
-    for (const auto& name : references)
-      if (const auto* other = at(designs, name, place_of(row)))
-        points.emplace_back(rule_.at_equal.empty() ? 0 : other->metric(rule_.at_equal),
-                            value(*other));
-    if (rule_.at_equal.empty())
-      return points.empty() ? std::nullopt : std::optional(points.front().second);
+    for (const auto& name : references) {
+      const auto* other = at(designs, name, place_of(row));
+      if (!other) {
+        left_out.add("without a row of " + name, row);
+        return std::nullopt;
+      }
+      points.emplace_back(rule_.at_equal.empty() ? 0 : other->metric(rule_.at_equal),
+                          value(*other));
+    }
+    if (rule_.at_equal.empty()) return points.front().second;
     std::sort(points.begin(), points.end());
     const double where = row.metric(rule_.at_equal);
     for (std::size_t i = 0; i + 1 < points.size(); ++i) {
@@ -144,6 +193,7 @@ class Rows {
       if (where >= left && where <= right && right > left)
         return a + (b - a) * (where - left) / (right - left);
     }
+    left_out.add("outside the references' " + rule_.at_equal, row, short_number(where));
     return std::nullopt;
   }
 
@@ -173,11 +223,13 @@ std::vector<std::string> second_references(const FindingRule& rule) {
 }
 
 std::string rule_text(const FindingRule& rule) {
-  std::string text = rule.metric + " of " + rule.design + " minus that of ";
+  std::string text =
+      (rule.relative ? "ln of " : "") + rule.metric + " of " + rule.design + " minus that of ";
   for (std::size_t i = 0; i < rule.reference.size(); ++i)
     text += (i ? ", " : "") + rule.reference[i];
   if (!rule.at_equal.empty()) text += " at equal " + rule.at_equal;
-  if (rule.kind == FindingKind::positions) text += ", at each position of an image";
+  if (rule.kind == FindingKind::positions)
+    text += ", the mean over seeds of this sign at each position of an image, and of all positions";
   if (rule.kind == FindingKind::ratio)
     return "training compute of the generator that " + rule.reference.front() +
            " takes over what " + rule.design + " takes for the same " + rule.metric +
@@ -229,37 +281,60 @@ std::string short_of_seeds(std::size_t found) {
          " rows to compare, and an interval needs two";
 }
 
-BySeed differences_of_metric(const FindingRule& rule, const Rows& rows) {
-  return rows.differences(rule.where, [&](const auto& row) { return row.metric(rule.metric); });
+// Reasons that there are.
+std::string joined(const std::vector<std::string>& reasons) {
+  std::string text;
+  for (const auto& reason : reasons)
+    if (!reason.empty()) text += (text.empty() ? "" : "; ") + reason;
+  return text;
 }
 
 nlohmann::json decide_difference(const FindingRule& rule, const Rows& rows) {
-  const auto values = values_of(differences_of_metric(rule, rows));
-  const auto outside = rows.outside(rule.where);
+  const auto [by_seed, left_out] = rows.differences(rule.where, value_of(rule, rule.relative));
+  const auto values = values_of(by_seed);
   if (values.size() < 2)
-    return entry(rule, kOpen,
-                 short_of_seeds(values.size()) + (outside.empty() ? "" : "; " + outside));
+    return entry(rule, kOpen, joined({short_of_seeds(values.size()), left_out}));
   const auto found = mean_interval(values);
-  return entry(rule, verdict_of(rule, found), outside, {number("difference", found)});
+  auto numbers = nlohmann::json::array(
+      {number(rule.relative ? "difference of ln " + rule.metric : "difference", found)});
+  return entry(rule, verdict_of(rule, found), left_out, numbers);
 }
 
-nlohmann::json decide_interaction(const FindingRule& rule, const Rows& rows) {
-  const auto value = [&](const StudyRow& row) { return row.metric(rule.metric); };
+// Of the seeds that have both differences.
+struct Interaction {
+  std::vector<double> here, there, both;
+  std::string left_out;
+};
+
+Interaction interaction_of(const FindingRule& rule, const Rows& rows, bool relative) {
+  const auto value = value_of(rule, relative);
   const auto here = rows.differences(rule.where, value);
   const auto there =
       rows.differences(rule.against, second_design(rule), second_references(rule), value);
-  std::vector<double> first, second, both;  // of the seeds that have both
-  for (const auto& [seed, difference] : here) {
-    const auto other = there.find(seed);
-    if (other == there.end()) continue;
-    first.push_back(difference), second.push_back(other->second);
-    both.push_back(difference - other->second);
+  Interaction found;
+  for (const auto& [seed, difference] : here.by_seed) {
+    const auto other = there.by_seed.find(seed);
+    if (other == there.by_seed.end()) continue;
+    found.here.push_back(difference), found.there.push_back(other->second);
+    found.both.push_back(difference - other->second);
   }
-  if (both.size() < 2) return entry(rule, kOpen, short_of_seeds(both.size()));
-  const auto found = mean_interval(both);
-  return entry(rule, verdict_of(rule, found), "",
-               {number("difference of the differences", found),
-                number("where", mean_interval(first)), number("against", mean_interval(second))});
+  found.left_out = joined({here.left_out, there.left_out});
+  return found;
+}
+
+nlohmann::json decide_interaction(const FindingRule& rule, const Rows& rows) {
+  const auto found = interaction_of(rule, rows, rule.relative);
+  if (found.both.size() < 2)
+    return entry(rule, kOpen, joined({short_of_seeds(found.both.size()), found.left_out}));
+  const auto both = mean_interval(found.both);
+  const std::string of = rule.relative ? ", of ln " + rule.metric : "";
+  auto numbers = nlohmann::json::array({number("difference of the differences" + of, both),
+                                        number("where" + of, mean_interval(found.here)),
+                                        number("against" + of, mean_interval(found.there))});
+  if (rule.relative)
+    numbers.push_back(number("difference of the differences, of " + rule.metric + " itself",
+                             mean_interval(interaction_of(rule, rows, false).both)));
+  return entry(rule, verdict_of(rule, both), found.left_out, numbers);
 }
 
 // Every position must point the claimed way, and the mean over positions beyond doubt.
@@ -276,26 +351,29 @@ nlohmann::json decide_positions(const FindingRule& rule, const Rows& rows) {
   const double sign = rule.expect == Expected::lower ? -1 : 1;
   for (std::size_t position = 0; position < positions; ++position) {
     const auto values = values_of(
-        rows.differences(rule.where, [&](const StudyRow& row) { return at(row, position); }));
+        rows.differences(rule.where, [&](const StudyRow& row) { return at(row, position); })
+            .by_seed);
     if (values.size() < 2) return entry(rule, kOpen, short_of_seeds(values.size()));
     const double mean = mean_interval(values).value;
     agree += sign * mean > rule.margin;
     weakest = std::min(weakest, sign * mean);
   }
   if (positions == 0) return entry(rule, kOpen, "no row holds the loss by position");
-  const auto overall =
-      mean_interval(values_of(rows.differences(rule.where, [&](const StudyRow& row) {
-        double sum = 0;
-        for (std::size_t position = 0; position < positions; ++position) sum += at(row, position);
-        return sum / static_cast<double>(positions);
-      })));
+  const auto [by_seed, left_out] = rows.differences(rule.where, [&](const StudyRow& row) {
+    double sum = 0;
+    for (std::size_t position = 0; position < positions; ++position) sum += at(row, position);
+    return sum / static_cast<double>(positions);
+  });
+  const auto overall = mean_interval(values_of(by_seed));
   const auto beyond = verdict_of(rule, overall);
   const bool every = agree == static_cast<int>(positions);
   const char* verdict = every ? beyond : (beyond == kReproduced ? kOpen : beyond);
-  return entry(rule, verdict,
-               std::to_string(agree) + " of " + std::to_string(positions) +
-                   " positions point this way, the weakest by " + nlohmann::json(weakest).dump(),
-               {number("mean over positions", overall)});
+  return entry(
+      rule, verdict,
+      joined({std::to_string(agree) + " of " + std::to_string(positions) +
+                  " positions point this way, the weakest by " + nlohmann::json(weakest).dump(),
+              left_out}),
+      {number("mean over positions", overall)});
 }
 
 nlohmann::json fitted_number(const std::string& label, const nlohmann::json& found) {
@@ -303,6 +381,17 @@ nlohmann::json fitted_number(const std::string& label, const nlohmann::json& fou
           {"value", found.at("value")},
           {"low", found.at("low")},
           {"high", found.at("high")}};
+}
+
+// Why a comparison of two designs is not among the fits: one was not fitted, else `otherwise`.
+std::string why_not_fitted(const FindingRule& rule, const nlohmann::json& fits,
+                           const std::string& otherwise) {
+  for (const auto& design : fits.value("not_fitted", nlohmann::json::array()))
+    if (design.value("metric", "") == rule.metric &&
+        (design.value("design", "") == rule.design ||
+         design.value("design", "") == rule.reference.front()))
+      return design.value("design", "") + " was not fitted: " + design.value("why", "");
+  return fits.empty() ? "there is no fits.json" : otherwise;
 }
 
 nlohmann::json decide_ratio(const FindingRule& rule, const nlohmann::json& fits) {
@@ -323,7 +412,7 @@ nlohmann::json decide_ratio(const FindingRule& rule, const nlohmann::json& fits)
     if (found.at("high").is_number() && found.at("high").get<double>() < 1) verdict = kNot;
   }
   if (numbers.empty())
-    return entry(rule, kOpen, "the fits hold no quality that both designs reach");
+    return entry(rule, kOpen, why_not_fitted(rule, fits, "no quality is reached by both fits"));
   return entry(rule, verdict, "", numbers);
 }
 
@@ -340,7 +429,9 @@ nlohmann::json decide_crossover(const FindingRule& rule, const nlohmann::json& f
     return entry(rule, claimed ? kReproduced : kNot, better + " is the better one above it",
                  numbers);
   }
-  return entry(rule, kOpen, "the curves do not meet in what was measured");
+  return entry(
+      rule, kOpen,
+      why_not_fitted(rule, fits, "one of them is better at both ends of what was measured"));
 }
 
 // From fits, whose intervals do not say how seeds differ where there is one.
@@ -348,8 +439,8 @@ nlohmann::json decide_from_fits(const FindingRule& rule, const Rows& rows,
                                 const nlohmann::json& fits) {
   auto found =
       rule.kind == FindingKind::ratio ? decide_ratio(rule, fits) : decide_crossover(rule, fits);
-  if (const auto seeds = differences_of_metric(rule, rows).size(); seeds < 2)
-    found["verdict"] = kOpen, found["why"] = short_of_seeds(seeds);
+  const auto seeds = rows.differences({}, value_of(rule, false)).by_seed.size();
+  if (seeds < 2) found["verdict"] = kOpen, found["why"] = short_of_seeds(seeds);
   return found;
 }
 

@@ -171,6 +171,67 @@ TEST(Findings, PositionsAreThoseOfTheDesignAndNotOfTheWholeStudy) {
   EXPECT_THAT(found["why"].get<std::string>(), HasSubstr("2 of 2 positions"));
 }
 
+TEST(Findings, SeedsAreComparedWhereEveryOneOfThemHasRows) {
+  // L loses, S gains; seed 3 has no L, and would count as another kind of seed.
+  std::vector<StudyRow> rows;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed)
+    for (const std::string generator : {"S", "L"}) {
+      if (seed == 3 && generator == "L") continue;
+      const double gain = generator == "S" ? -0.2 : 0.1;
+      rows.push_back(row("plain", seed, 1, 20, generator));
+      rows.push_back(row("CRT", seed, 1 + gain + 1e-3 * static_cast<double>(seed), 20, generator));
+    }
+  auto found = decide(kRule, rows, {});
+  EXPECT_NEAR(found["numbers"][0]["value"].get<double>(), -0.198, 1e-12);
+  EXPECT_EQ(found["why"],
+            "left out, since not every seed has it: seed 1 (L, 100 steps), seed 2 (L, "
+            "100 steps)");
+  // A value that is not finite costs its pair, not its seed.
+  std::erase_if(rows, [](const StudyRow& one) { return one.seed == 3; });
+  rows.back().metrics["fd"] = NAN;  // CRT, L of seed 2
+  found = decide(kRule, rows, {});
+  EXPECT_EQ(found["numbers"][0]["pairs"], 2);
+  EXPECT_THAT(found["why"].get<std::string>(), HasSubstr("not finite: seed 2 (L, 100 steps)"));
+  // A partner that is not there is not one that is out of range.
+  std::erase_if(rows, [](const StudyRow& one) { return one.design == "plain" && one.seed == 2; });
+  EXPECT_THAT(decide(kRule, rows, {})["why"].get<std::string>(),
+              testing::AllOf(HasSubstr("1 seed has"), HasSubstr("without a row of plain: seed 2")));
+}
+
+TEST(Findings, ARelativeInteractionIsBlindToScale) {
+  // CRT is 20% worse with S and with L; L's distances are a fifth of S's.
+  std::vector<StudyRow> rows;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed)
+    for (const std::string generator : {"S", "L"}) {
+      const double fd = (generator == "S" ? 1.5 : 0.3) * (1 + 0.01 * static_cast<double>(seed));
+      const double noise = generator == "S" ? 1 + 1e-3 * (static_cast<double>(seed) - 2) : 1;
+      rows.push_back(row("plain", seed, fd, 20, generator));
+      rows.push_back(row("CRT", seed, 1.2 * fd * noise, 20, generator));
+    }
+  auto rule = kRule;
+  rule.kind = FindingKind::interaction;
+  rule.where.generator = "L";
+  rule.against.generator = "S";
+  EXPECT_EQ(decide(rule, rows, {})["verdict"], "reproduced");  // 0.06 against 0.3
+  rule.relative = true;
+  const auto found = decide(rule, rows, {});
+  EXPECT_EQ(found["verdict"], "not decidable at this scale");
+  EXPECT_NEAR(found["numbers"][0]["value"].get<double>(), 0, 1e-3);
+  EXPECT_NEAR(found["numbers"][1]["value"].get<double>(), std::log(1.2), 1e-3);
+  EXPECT_LT(found["numbers"][3]["high"].get<double>(), 0);  // as it was without
+  EXPECT_THAT(found["rule"].get<std::string>(), HasSubstr("ln of fd of CRT"));
+}
+
+TEST(Findings, SayWhyThereIsNoComparisonOfFits) {
+  auto rule = kRule;
+  rule.kind = FindingKind::crossover;
+  const auto rows = rows_of_seeds(2);
+  EXPECT_EQ(decide(rule, rows, nlohmann::json::object())["why"], "there is no fits.json");
+  const nlohmann::json fits = {
+      {"not_fitted", {{{"metric", "fd"}, {"design", "plain"}, {"why", "there are 3 points"}}}}};
+  EXPECT_EQ(decide(rule, rows, fits)["why"], "plain was not fitted: there are 3 points");
+}
+
 TEST(Findings, ACrossoverIsReadFromTheFits) {
   auto rule = kRule;
   rule.kind = FindingKind::crossover;

@@ -63,7 +63,8 @@ class StudyFit {
     nlohmann::json json = {{"design", design.design},
                            {"metric", metric},
                            {"rows", design.rows.size()},
-                           {"points", design.points.size()}};
+                           {"points", design.points.size()},
+                           {"seeds", design.seeds()}};
     if (!design.curve) {
       json["why"] = design.why_not;
       not_fitted_.push_back(json);

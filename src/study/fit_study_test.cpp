@@ -161,6 +161,37 @@ TEST(FitStudy, ComparesDesignsByTheGeneratorsThatBothHave) {
   }
 }
 
+// One of them has a second length, at which it is far better: that says nothing of the designs.
+TEST(FitStudy, ComparesDesignsByTheStepsThatBothHave) {
+  TemporaryFolder folder;
+  const auto law = synthetic_law(0.1, -0.6, 0.5), nats = synthetic_law(1.5, -0.4, 1);
+  auto rows = synthetic_rows({"two lengths", law, nats});
+  for (const auto& row : synthetic_rows({"one length", law, nats})) rows.push_back(row);
+  for (auto& row : synthetic_rows({"two lengths", law, nats})) {
+    row.settings["generator_training.steps"] = 7;
+    row.generator_flops *= 0.7;
+    row.metrics["fd"] *= 0.5;
+    rows.push_back(row);
+  }
+  write_rows(folder, rows);
+  for (const auto& ratio : entries(fit_study(options_for(folder))["ratios"], "fd")) {
+    EXPECT_LE(ratio["generator_ratio"]["low"], 1) << ratio;
+    EXPECT_TRUE(ratio["generator_ratio"]["high"].is_null() ||
+                ratio["generator_ratio"]["high"] >= 1);
+  }
+}
+
+TEST(FitStudy, OfOneSeedDecidesNoCrossing) {
+  TemporaryFolder folder;
+  auto rows = synthetic_study();
+  std::erase_if(rows, [](const StudyRow& row) { return row.seed > 1; });
+  write_rows(folder, rows);
+  const auto crossings = entries(fit_study(options_for(folder))["crossovers"], "fd", "plain");
+  ASSERT_EQ(crossings.size(), 1u);
+  EXPECT_EQ(crossings[0]["seeds"], 1);
+  EXPECT_FALSE(crossings[0]["decided"]);
+}
+
 TEST(FitStudy, FindsTheBestGeneratorForACompute) {
   TemporaryFolder folder;
   write_rows(folder, synthetic_study());

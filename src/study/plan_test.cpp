@@ -161,6 +161,13 @@ TEST_F(Plans, MistakesAreNamed) {
               HasSubstr("metric is 'fdd', which there is not; nearest: 'fd'"));
   EXPECT_THAT(finding("design = \"CRT\"\nreference = [\"plain\"]\nwhere = {steps = 77}\n"),
               HasSubstr("where.steps is 77, expected one of [10,20]"));
+  const std::string pair = "design = \"CRT\"\nreference = [\"plain\"]\n";
+  EXPECT_THAT(finding(pair + "kind = \"ratio\"\nmargin = 1.5\n"),
+              HasSubstr("margin is 1.500000, expected none, since it is decided by fits"));
+  EXPECT_THAT(finding(pair + "kind = \"crossover\"\nwhere = {steps = 10}\n"),
+              HasSubstr("where is given, expected none"));
+  EXPECT_THAT(finding(pair + "against = {steps = 10}\n"), HasSubstr("against is given"));
+  EXPECT_THAT(finding(pair + "kind = \"ratio\"\nrelative = true\n"), HasSubstr("relative is true"));
   EXPECT_THAT(finding("design = \"CRT\"\nreference = [\"plain\"]\nkind = \"positions\"\n"),
               HasSubstr("nats_per_token or predictability"));
 }

@@ -17,9 +17,8 @@ const char* verdict_class(const std::string& verdict) {
 std::string number_row(const ReportFinding::Number& number) {
   const auto interval = interval_text(number.value, "%.4g");
   return "<tr><td class='name'>" + escape_html(number.label) + "</td><td>" +
-         number_text(number.value.value) + " " + escape_html(number.unit) + "</td><td>" +
-         (interval.empty() ? "–" : interval) + "</td><td>" +
-         (number.pairs > 0 ? std::to_string(number.pairs) : "–") + "</td></tr>";
+         number_text(number.value.value) + "</td><td>" + (interval.empty() ? "–" : interval) +
+         "</td><td>" + (number.pairs > 0 ? std::to_string(number.pairs) : "–") + "</td></tr>";
 }
 
 std::string runs_link(const ReportFinding& finding, const std::vector<ReportView>& views) {

@@ -89,7 +89,7 @@ ReportFits parse_fits(const json& file) {
 }
 
 ReportFinding::Number finding_number(const json& object) {
-  return {object.at("label"), object.value("unit", ""), interval(object), object.value("pairs", 0)};
+  return {object.at("label"), interval(object), object.value("pairs", 0)};
 }
 
 ReportFinding finding(const json& object) {

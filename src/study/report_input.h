@@ -86,7 +86,7 @@ struct ReportFinding {
   std::string name, statement, rule, verdict, why;
   std::string sweep;  ///< whose rows it is about; empty: any
   struct Number {
-    std::string label, unit;
+    std::string label;
     ReportInterval value;
     int pairs = 0;
   };

@@ -120,12 +120,16 @@ class Deviations {
       for (std::size_t i = 0; i < seeds_.size(); ++i)
         shift[seeds_[i]] -= sample.points[i] / counts_.at(seeds_[i]);
     for (auto& [seed, each] : shift) each += between * normal(rng);
-    for (std::size_t i = 0; i < seeds_.size(); ++i) sample.points[i] += shift[seeds_[i]];
-    sample.one_run = within * normal(rng) + between * normal(rng);
+    for (std::size_t i = 0; i < seeds_.size(); ++i)
+      sample.points[i] = within_reach(sample.points[i] + shift[seeds_[i]]);
+    sample.one_run = within_reach(within * normal(rng) + between * normal(rng));
     return sample;
   }
 
  private:
+  // Two seeds tell so little of their variance that some draws are beyond what exp() takes.
+  static double within_reach(double deviation) { return std::clamp(deviation, -50.0, 50.0); }
+
   std::vector<std::uint64_t> seeds_;  // [N]
   std::map<std::uint64_t, double> counts_;
   double within_ = 0, between_ = 0;  // sums of squares
@@ -145,7 +149,8 @@ double ScalingLaw::at(double flops) const {
 }
 
 double ScalingLaw::flops_for(double value) const {
-  if (value <= l_min || std::isinf(lambda)) return std::numeric_limits<double>::infinity();
+  if (value <= l_min) return std::numeric_limits<double>::infinity();
+  if (std::isinf(lambda)) return 0;  // it is below from the first
   return std::exp((std::log(value - l_min) - lambda) / alpha);
 }
 

@@ -15,7 +15,8 @@ struct ScalingLaw {
   double lambda = 0;  ///< minus infinity is a law that does not fall
 
   double at(double flops) const;
-  /// The compute that reaches `value`; infinite at l_min and below.
+  /// The compute that reaches `value`; infinite at l_min and below, 0 above a law that does not
+  /// fall.
   double flops_for(double value) const;
 };
 

@@ -55,6 +55,12 @@ TEST(ScalingLaw, SaysWhatReachesAValue) {
   EXPECT_TRUE(std::isinf(law.flops_for(1)));
 }
 
+TEST(ScalingLaw, ThatDoesNotFallIsBelowFromTheFirstOrNever) {
+  const ScalingLaw flat{0.2, -0.01, -INFINITY};
+  EXPECT_EQ(flat.flops_for(0.5), 0);
+  EXPECT_TRUE(std::isinf(flat.flops_for(0.2)));
+}
+
 TEST(ScalingLaw, OfExactValuesIsFoundWhateverTheirRange) {
   for (const double alpha : {-0.05, -0.3, -0.73, -2.0})
     for (const double l_min : {0.0, 0.2, 5.0})
@@ -163,6 +169,21 @@ TEST(ScalingLawIntervals, AreWideForTwoSeeds) {
     return interval.high - interval.low;
   };
   EXPECT_GT(width(2), 4 * width(20));
+}
+
+// Of two seeds, one draw in two thousand of their variance is beyond what exp() takes.
+TEST(ScalingLawIntervals, OfTwoSeedsHoldNumbersAlone) {
+  std::vector<LawPoint> points;
+  for (std::uint64_t seed = 1; seed <= 2; ++seed)
+    for (const double flops : {1e12, 3e12, 1e13, 3e13, 1e14})
+      points.push_back(
+          {flops, (0.2 + std::pow(flops / 1e12, -0.5)) * (seed == 1 ? 1.3 : 0.7), seed});
+  const auto fit = fit_scaling_law(points, {.samples = 4000, .seed = 5});
+  ASSERT_TRUE(fit.fitted);
+  for (const auto& sample : fit.fitted->samples) {
+    EXPECT_TRUE(std::isfinite(sample.run_at(1e13))) << sample.one_run;
+    EXPECT_GT(sample.law.at(1e12), 0);
+  }
 }
 
 TEST(ScalingLawIntervals, FollowFromTheSeedAlone) {

@@ -69,6 +69,14 @@ void require_metric(const std::string& name, const std::string& where) {
   require_named(name, {kRowMetrics.begin(), kRowMetrics.end()}, where);
 }
 
+// What is from fits to whole designs cannot be narrowed down.
+void check_unused(const FindingRule& rule, const std::string& what) {
+  const std::string none = "none, since it is decided by fits to all rows";
+  require(rule.where == RowFilter{}, what + ": where", "given", none);
+  require(rule.at_equal.empty(), what + ": at_equal", rule.at_equal, none);
+  require(rule.margin == 0, what + ": margin", std::to_string(rule.margin), none);
+}
+
 void check_finding(const FindingRule& rule, const SweepFile& file, const std::string& where) {
   const auto what = where + ": finding " + rule.name;
   require(!rule.statement.empty(), what + ": statement", "empty", "a sentence");
@@ -83,8 +91,15 @@ void check_finding(const FindingRule& rule, const SweepFile& file, const std::st
   if (rule.kind == FindingKind::positions)
     require(rule.metric == "nats_per_token" || rule.metric == "predictability", what + ": metric",
             rule.metric, "nats_per_token or predictability, which each position has");
-  if (rule.kind == FindingKind::ratio || rule.kind == FindingKind::crossover)
+  if (rule.kind == FindingKind::ratio || rule.kind == FindingKind::crossover) {
     require_named(rule.metric, kFittedMetrics, what + ": metric");
+    check_unused(rule, what);
+  }
+  require(!rule.relative || rule.kind == FindingKind::difference ||
+              rule.kind == FindingKind::interaction,
+          what + ": relative", "true", "false, but for a difference or an interaction");
+  require(rule.kind == FindingKind::interaction || rule.against == SecondDifference{},
+          what + ": against", "given", "none, but for an interaction");
   std::vector<std::string> sweeps;
   for (const auto& sweep : file.sweeps) sweeps.push_back(sweep.name);
   if (!rule.sweep.empty()) require_named(rule.sweep, sweeps, what + ": sweep");

@@ -69,6 +69,7 @@ struct RowFilter {
     field("generator", generator, "name of a generator");
     field("steps", steps, "of the finished generator");
   }
+  friend bool operator==(const RowFilter&, const RowFilter&) = default;
 };
 
 /// The second difference of an interaction; what is empty or 0 is the rule's own.
@@ -80,6 +81,7 @@ struct SecondDifference : RowFilter {
     field("design", design, "name of a design; empty is the finding's");
     field("reference", reference, "name of a design; empty is the finding's");
   }
+  friend bool operator==(const SecondDifference&, const SecondDifference&) = default;
 };
 
 /// A statement and the rule that decides it, written down before the runs.
@@ -92,22 +94,26 @@ struct FindingRule {
   std::string at_equal;
   Expected expect = Expected::lower;
   double margin = 0;
+  bool relative = false;
   RowFilter where;
   SecondDifference against;
 
   void visit(auto&& field) {
     field("name", name, "short, unique");
     field("statement", statement, "what is claimed, in a sentence");
-    field("kind", kind,
-          "difference: the metric of `design` minus that of `reference`, paired by seed, generator "
-          "and steps; positions: the same for nats_per_token or predictability at each position of "
-          "an image, all of which must agree; interaction: the difference in the rows of `where` "
-          "minus that of `against`; ratio: the generator's compute that `reference` takes over "
-          "what `design` takes for the same value, at the middle of what both reach, from the "
-          "fits; crossover: a compute, bounded on both sides, above which `design` is better and "
-          "below which it is not, from the fits");
+    field(
+        "kind", kind,
+        "difference: the metric of `design` minus that of `reference`, paired by seed, generator "
+        "and steps; positions: the same for nats_per_token or predictability, averaged over the "
+        "positions of an image, of which each must have the claimed sign; interaction: the "
+        "difference in the rows of `where` minus that of `against`; ratio: the generator's compute "
+        "that `reference` takes over what `design` takes for the same value, at the middle of what "
+        "both reach, from the fits; crossover: a compute, bounded on both sides, above which "
+        "`design` is better and below which it is not, from the fits");
     field("metric", metric, "of docs/formats/study.md");
-    field("sweep", sweep, "only its rows; empty is all");
+    field("sweep", sweep,
+          "only its rows; empty is all. Ratio and crossover are from fits to all rows, with the "
+          "generators and steps that both designs have: for them it says where the report leads");
     field("design", design, "name of a design, as in the rows");
     field("reference", reference,
           "names of the designs it is compared with; several need `at_equal`");
@@ -116,6 +122,9 @@ struct FindingRule {
     field("expect", expect, "difference, positions and interaction: the sign that is claimed");
     field("margin", margin,
           "the interval must lie beyond it: -0.2 allows a difference of 0.2 the wrong way");
+    field("relative", relative,
+          "difference and interaction: of ln of the metric, as where values of another scale are "
+          "compared: a tenth worse is 0.1 everywhere");
     field("where", where, "only these rows");
     field("against", against, "interaction: the second difference");
   }
