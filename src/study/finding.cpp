@@ -228,8 +228,6 @@ std::string rule_text(const FindingRule& rule) {
   for (std::size_t i = 0; i < rule.reference.size(); ++i)
     text += (i ? ", " : "") + rule.reference[i];
   if (!rule.at_equal.empty()) text += " at equal " + rule.at_equal;
-  if (rule.kind == FindingKind::positions)
-    text += ", the mean over seeds of this sign at each position of an image, and of all positions";
   if (rule.kind == FindingKind::ratio)
     return "training compute of the generator that " + rule.reference.front() +
            " takes over what " + rule.design + " takes for the same " + rule.metric +
@@ -252,8 +250,12 @@ std::string rule_text(const FindingRule& rule) {
             " in " + rows(rule.against);
   else if (!rule.where.generator.empty() || rule.where.steps > 0)
     text += ", " + rows(rule.where);
-  text += ", averaged over pairs in each seed; the 95% interval over seeds lies ";
-  text += rule.expect == Expected::lower ? "below " : "above ";
+  const std::string lies = rule.expect == Expected::lower ? "lies below " : "lies above ";
+  text += ", averaged over pairs in each seed; ";
+  if (rule.kind == FindingKind::positions)
+    text += "at each position of an image the mean over seeds " + lies +
+            nlohmann::json(limit_of(rule)).dump() + ", and of all positions together ";
+  text += "the 95% interval over seeds " + lies;
   return text + nlohmann::json(limit_of(rule)).dump();
 }
 
@@ -368,12 +370,11 @@ nlohmann::json decide_positions(const FindingRule& rule, const Rows& rows) {
   const auto beyond = verdict_of(rule, overall);
   const bool every = agree == static_cast<int>(positions);
   const char* verdict = every ? beyond : (beyond == kReproduced ? kOpen : beyond);
-  return entry(
-      rule, verdict,
-      joined({std::to_string(agree) + " of " + std::to_string(positions) +
-                  " positions point this way, the weakest by " + nlohmann::json(weakest).dump(),
-              left_out}),
-      {number("mean over positions", overall)});
+  return entry(rule, verdict,
+               joined({std::to_string(agree) + " of " + std::to_string(positions) +
+                           " positions point this way, the weakest by " + short_number(weakest),
+                       left_out}),
+               {number("mean over positions", overall)});
 }
 
 nlohmann::json fitted_number(const std::string& label, const nlohmann::json& found) {
