@@ -3,20 +3,13 @@
 #include <cmath>
 
 namespace tessera {
-namespace {
-
-RunPlace place_of(const StudyRow& row) { return {row.generator, row.steps()}; }
-
-}  // namespace
-
 std::set<RunPlace> common_places(const std::vector<StudyRow>& a, const std::vector<StudyRow>& b,
                                  const std::string& metric) {
   std::set<RunPlace> of_b, common;
   for (const auto& row : b)
-    if (std::isfinite(row.metric(metric))) of_b.insert(place_of(row));
+    if (std::isfinite(row.metric(metric))) of_b.insert(row.place());
   for (const auto& row : a)
-    if (std::isfinite(row.metric(metric)) && of_b.contains(place_of(row)))
-      common.insert(place_of(row));
+    if (std::isfinite(row.metric(metric)) && of_b.contains(row.place())) common.insert(row.place());
   return common;
 }
 
@@ -25,7 +18,7 @@ const DesignFit& CommonFits::fit(const DesignFit& of_all, const std::set<RunPlac
   const auto [found, is_new] = fits_.try_emplace({of_all.design, places});
   if (is_new) {
     auto rows = of_all.rows;
-    std::erase_if(rows, [&](const StudyRow& row) { return !places.contains(place_of(row)); });
+    std::erase_if(rows, [&](const StudyRow& row) { return !places.contains(row.place()); });
     found->second = fit_design(of_all.design, rows, metric_, options_);
   }
   return found->second;

@@ -7,9 +7,6 @@
 
 namespace tessera {
 
-/// A generator and its steps.
-using RunPlace = std::pair<std::string, int>;
-
 /// Where a metric was measured in both lists of rows.
 std::set<RunPlace> common_places(const std::vector<StudyRow>& a, const std::vector<StudyRow>& b,
                                  const std::string& metric);

@@ -27,8 +27,7 @@ std::vector<std::string> generators_of(const std::vector<StudyRow>& rows,
                                        const std::set<RunPlace>& places) {
   std::map<std::string, std::int64_t> parameters;
   for (const auto& row : rows)
-    if (places.contains({row.generator, row.steps()}))
-      parameters.emplace(row.generator, row.generator_parameters);
+    if (places.contains(row.place())) parameters.emplace(row.generator, row.generator_parameters);
   std::vector<std::string> names;
   for (const auto& [name, count] : parameters) names.push_back(name);
   std::ranges::stable_sort(names, {}, [&](const auto& name) { return parameters.at(name); });

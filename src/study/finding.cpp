@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <functional>
 #include <limits>
 #include <map>
-#include <optional>
 
 #include "base/error.h"
 #include "base/settings.h"
+#include "study/paired_rows.h"
+#include "study/report_metrics.h"
 
 namespace tessera {
 namespace {
@@ -30,176 +29,18 @@ double student_t(int freedom) {
   return x + (x * x * x + x) / (4.0 * freedom);
 }
 
-// What two rows must share to be compared.
-using Place = std::pair<std::string, int>;  // generator, steps
-
-std::string short_number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
-  return text;
-}
-
-Place place_of(const StudyRow& row) { return {row.generator, row.steps()}; }
-
-bool matches(const RowFilter& filter, const StudyRow& row) {
-  return (filter.generator.empty() || filter.generator == row.generator) &&
-         (filter.steps == 0 || filter.steps == row.steps());
-}
-
-// The number that a row is compared by.
-using Value = std::function<double(const StudyRow& row)>;
-using BySeed = std::map<std::uint64_t, double>;
-
-Value value_of(const FindingRule& rule, bool relative) {
+RowValue value_of(const FindingRule& rule, bool relative) {
   return [&rule, relative](const StudyRow& row) {
     const double value = row.metric(rule.metric);
     return relative ? std::log(value) : value;
   };
 }
 
-std::vector<double> values_of(const BySeed& by_seed) {
+std::vector<double> values_of(const std::map<std::uint64_t, double>& by_seed) {
   std::vector<double> values;
   for (const auto& [seed, value] : by_seed) values.push_back(value);
   return values;
 }
-
-// What is not compared, and why.
-class LeftOut {
- public:
-  void add(const std::string& why, const StudyRow& row, const std::string& more = {}) {
-    add(why, row.seed, place_of(row), more);
-  }
-  void add(const std::string& why, std::uint64_t seed, const Place& place,
-           const std::string& more = {}) {
-    rows_[why].push_back("seed " + std::to_string(seed) + " (" + place.first + ", " +
-                         (more.empty() ? std::to_string(place.second) + " steps" : more) + ")");
-  }
-
-  // "left out, outside the references' psnr: seed 2 (S, 21.18)", or nothing.
-  std::string text() const {
-    std::string text;
-    for (const auto& [why, rows] : rows_) {
-      text += (text.empty() ? "left out, " : "; left out, ") + why + ": ";
-      for (std::size_t i = 0; i < std::min(rows.size(), kShown); ++i)
-        text += (i ? ", " : "") + rows[i];
-      if (rows.size() > kShown) text += " and " + std::to_string(rows.size() - kShown) + " more";
-    }
-    return text;
-  }
-
- private:
-  static constexpr std::size_t kShown = 6;
-  std::map<std::string, std::vector<std::string>> rows_;
-};
-
-// A design against its references: for each seed the mean over the places that every seed has, so
-// that seeds differ by chance alone.
-struct Differences {
-  BySeed by_seed;
-  std::string left_out;
-};
-
-class Rows {
- public:
-  Rows(const FindingRule& rule, const std::vector<StudyRow>& rows) : rule_(rule) {
-    for (const auto& row : rows)
-      if (rule.sweep.empty() ||
-          std::find(row.sweeps.begin(), row.sweeps.end(), rule.sweep) != row.sweeps.end())
-        by_seed_[row.seed][row.design].push_back(&row);
-  }
-
-  Differences differences(const RowFilter& filter, const Value& value) const {
-    return differences(filter, rule_.design, rule_.reference, value);
-  }
-  Differences differences(const RowFilter& filter, const std::string& design_name,
-                          const std::vector<std::string>& references, const Value& value) const {
-    LeftOut left_out;
-    std::map<std::uint64_t, std::map<Place, double>> pairs;
-    for (const auto& [seed, designs] : by_seed_) {
-      const auto design = designs.find(design_name);
-      if (design == designs.end()) continue;
-      for (const auto* row : design->second) {
-        if (!matches(filter, *row)) continue;
-        const auto other = reference(designs, references, *row, value, left_out);
-        if (!other) continue;
-        if (const double difference = value(*row) - *other; std::isfinite(difference))
-          pairs[seed][place_of(*row)] = difference;
-        else
-          left_out.add("not finite", *row);
-      }
-    }
-    return balanced(pairs, left_out);
-  }
-
-  // Positions of an image in the design's rows.
-  std::size_t positions() const {
-    std::size_t most = 0;
-    for (const auto& [seed, designs] : by_seed_)
-      if (const auto design = designs.find(rule_.design); design != designs.end())
-        for (const auto* row : design->second) most = std::max(most, row->by_position.size());
-    return most;
-  }
-
- private:
-  using Designs = std::map<std::string, std::vector<const StudyRow*>>;
-
-  static Differences balanced(const std::map<std::uint64_t, std::map<Place, double>>& pairs,
-                              LeftOut& left_out) {
-    Differences result;
-    for (const auto& [seed, places] : pairs) {
-      double sum = 0;
-      int count = 0;
-      for (const auto& [place, difference] : places)
-        if (std::ranges::all_of(pairs,
-                                [&](const auto& other) { return other.second.contains(place); }))
-          sum += difference, ++count;
-        else
-          left_out.add("since not every seed has it", seed, place);
-      if (count > 0) result.by_seed[seed] = sum / count;
-    }
-    result.left_out = left_out.text();
-    return result;
-  }
-
-  static const StudyRow* at(const Designs& designs, const std::string& name, const Place& place) {
-    const auto found = designs.find(name);
-    if (found == designs.end()) return nullptr;
-    for (const auto* row : found->second)
-      if (place_of(*row) == place) return row;
-    return nullptr;
-  }
-
-  // The reference's value where `row` is, or that of several, interpolated to where `at_equal` is
-  // the row's own; nothing where it is not there, or the row lies outside them.
-  std::optional<double> reference(const Designs& designs,
-                                  const std::vector<std::string>& references, const StudyRow& row,
-                                  const Value& value, LeftOut& left_out) const {
-    std::vector<std::pair<double, double>> points;  // at_equal, value
-    for (const auto& name : references) {
-      const auto* other = at(designs, name, place_of(row));
-      if (!other) {
-        left_out.add("without a row of " + name, row);
-        return std::nullopt;
-      }
-      points.emplace_back(rule_.at_equal.empty() ? 0 : other->metric(rule_.at_equal),
-                          value(*other));
-    }
-    if (rule_.at_equal.empty()) return points.front().second;
-    std::sort(points.begin(), points.end());
-    const double where = row.metric(rule_.at_equal);
-    for (std::size_t i = 0; i + 1 < points.size(); ++i) {
-      const auto& [left, a] = points[i];
-      const auto& [right, b] = points[i + 1];
-      if (where >= left && where <= right && right > left)
-        return a + (b - a) * (where - left) / (right - left);
-    }
-    left_out.add("outside the references' " + rule_.at_equal, row, short_number(where));
-    return std::nullopt;
-  }
-
-  const FindingRule& rule_;
-  std::map<std::uint64_t, Designs> by_seed_;
-};
 
 // Where the interval must lie beyond; 0 and not -0 when there is no margin.
 double limit_of(const FindingRule& rule) {
@@ -291,7 +132,7 @@ std::string joined(const std::vector<std::string>& reasons) {
   return text;
 }
 
-nlohmann::json decide_difference(const FindingRule& rule, const Rows& rows) {
+nlohmann::json decide_difference(const FindingRule& rule, const PairedRows& rows) {
   const auto [by_seed, left_out] = rows.differences(rule.where, value_of(rule, rule.relative));
   const auto values = values_of(by_seed);
   if (values.size() < 2)
@@ -308,7 +149,7 @@ struct Interaction {
   std::string left_out;
 };
 
-Interaction interaction_of(const FindingRule& rule, const Rows& rows, bool relative) {
+Interaction interaction_of(const FindingRule& rule, const PairedRows& rows, bool relative) {
   const auto value = value_of(rule, relative);
   const auto here = rows.differences(rule.where, value);
   const auto there =
@@ -324,7 +165,7 @@ Interaction interaction_of(const FindingRule& rule, const Rows& rows, bool relat
   return found;
 }
 
-nlohmann::json decide_interaction(const FindingRule& rule, const Rows& rows) {
+nlohmann::json decide_interaction(const FindingRule& rule, const PairedRows& rows) {
   const auto found = interaction_of(rule, rows, rule.relative);
   if (found.both.size() < 2)
     return entry(rule, kOpen, joined({short_of_seeds(found.both.size()), found.left_out}));
@@ -340,7 +181,7 @@ nlohmann::json decide_interaction(const FindingRule& rule, const Rows& rows) {
 }
 
 // Every position must point the claimed way, and the mean over positions beyond doubt.
-nlohmann::json decide_positions(const FindingRule& rule, const Rows& rows) {
+nlohmann::json decide_positions(const FindingRule& rule, const PairedRows& rows) {
   const auto positions = rows.positions();
   const bool nats = rule.metric == "nats_per_token";
   const auto at = [nats](const StudyRow& row, std::size_t position) {
@@ -372,7 +213,7 @@ nlohmann::json decide_positions(const FindingRule& rule, const Rows& rows) {
   const char* verdict = every ? beyond : (beyond == kReproduced ? kOpen : beyond);
   return entry(rule, verdict,
                joined({std::to_string(agree) + " of " + std::to_string(positions) +
-                           " positions point this way, the weakest by " + short_number(weakest),
+                           " positions point this way, the weakest by " + number_text(weakest),
                        left_out}),
                {number("mean over positions", overall)});
 }
@@ -402,7 +243,7 @@ nlohmann::json decide_ratio(const FindingRule& rule, const nlohmann::json& fits)
     if (ratio.value("metric", "") != rule.metric || ratio.value("design", "") != rule.design ||
         ratio.value("reference", "") != rule.reference.front())
       continue;
-    const auto quality = rule.metric + " " + short_number(ratio.at("quality").get<double>());
+    const auto quality = rule.metric + " " + number_text(ratio.at("quality").get<double>());
     for (const auto& [key, of] :
          {std::pair{"generator_ratio", "generator"}, {"ratio", "both stages"}})
       numbers.push_back(fitted_number(quality + ", " + of, ratio.at(key)));
@@ -436,7 +277,7 @@ nlohmann::json decide_crossover(const FindingRule& rule, const nlohmann::json& f
 }
 
 // From fits, whose intervals do not say how seeds differ where there is one.
-nlohmann::json decide_from_fits(const FindingRule& rule, const Rows& rows,
+nlohmann::json decide_from_fits(const FindingRule& rule, const PairedRows& rows,
                                 const nlohmann::json& fits) {
   auto found =
       rule.kind == FindingKind::ratio ? decide_ratio(rule, fits) : decide_crossover(rule, fits);
@@ -474,7 +315,7 @@ SweepFile sweep_file_of(const fs::path& study) {
 
 nlohmann::json decide(const FindingRule& rule, const std::vector<StudyRow>& rows,
                       const nlohmann::json& fits) {
-  const Rows compared(rule, rows);
+  const PairedRows compared(rule, rows);
   switch (rule.kind) {
     case FindingKind::positions:
       return decide_positions(rule, compared);

@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/files.h"
@@ -26,6 +27,9 @@ constexpr std::array<const char*, 13> kRowMetrics = {"psnr",
                                                      "precision",
                                                      "recall",
                                                      "cfg"};
+
+/// A generator and its steps: where rows of two designs are compared.
+using RunPlace = std::pair<std::string, int>;
 
 /// One finished generator at one point of compute, on its tokenizer: a row of results.json.
 struct StudyRow {
@@ -50,6 +54,7 @@ struct StudyRow {
 
   /// Of the finished generator.
   int steps() const;
+  RunPlace place() const { return {generator, steps()}; }
   double total_flops() const { return tokenizer_flops + generator_flops; }
   /// NaN where it was not measured.
   double metric(const std::string& name) const;
