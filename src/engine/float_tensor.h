@@ -23,8 +23,6 @@ class FloatTensor {
   void require_finite() const;
   /// The file's values will not be read again soon: their pages may leave memory.
   void forget() const;
-  /// Memory that the values take beyond the mapped file.
-  std::size_t bytes_held() const { return own_ ? values_.size_bytes() : 0; }
 
  private:
   SafetensorsFile file_;  // keeps the mapping alive

@@ -168,7 +168,8 @@ const float* GeneratorWeights::token_embedding(std::int32_t token) const {
 
 std::size_t GeneratorWeights::bytes_held() const {
   std::size_t bytes = bytes_per_step();
-  for (const auto& tensor : tensors_) bytes += tensor.bytes_held();
+  for (const auto& tensor : plain_tensors_of(transformer(), shape_))
+    bytes += count_of(tensor) * sizeof(float);
   return bytes;
 }
 

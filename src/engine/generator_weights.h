@@ -42,8 +42,7 @@ class GeneratorWeights {
 
   /// Bytes that a step must read, however many rows it has: the matrices.
   std::size_t bytes_per_step() const;
-  /// Memory that the weights take: the matrices, and embeddings where the file holds them in half
-  /// precision. Mapped embeddings are read a row at a time and do not count.
+  /// Memory that the weights take, mapped or not: the matrices, embeddings and norms.
   std::size_t bytes_held() const;
 
  private:

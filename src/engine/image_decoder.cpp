@@ -14,7 +14,10 @@ namespace tessera {
 namespace {
 
 // What oneDNN writes for the shapes of a decoder, and its tables: about as much for any of them.
-constexpr std::size_t kCodeBytes = 6 << 20;
+// Tiles take more kinds of kernels.
+std::size_t code_bytes(ActivationType type) {
+  return type == ActivationType::bf16 && has_tiles() ? 11 << 20 : 7 << 20;
+}
 
 }  // namespace
 
@@ -130,7 +133,7 @@ void ImageDecoder::decode(std::span<const std::int32_t> codes, int rows, int col
 
 std::size_t ImageDecoder::memory(int rows, int columns) const {
   const auto needs = impl_->needs(rows, columns);
-  std::size_t bytes = kCodeBytes + impl_->table.weight_bytes();
+  std::size_t bytes = code_bytes(impl_->type) + impl_->table.weight_bytes();
   for (const auto& step : impl_->steps) bytes += step.layer->weight_bytes();
   for (std::size_t map = 0; map < kMapBuffers; ++map) bytes += needs.maps[map];
   return bytes + impl_->workers.scratch.size() * needs.scratch + needs.shared;

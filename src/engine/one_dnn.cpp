@@ -29,6 +29,14 @@ void limit_instruction_set() {
 #endif
 }
 
+#if defined(__x86_64__)
+bool uses(dnnl::cpu_isa instructions) {
+  limit_instruction_set();
+  const auto needed = static_cast<unsigned>(instructions);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & needed) == needed;
+}
+#endif
+
 }  // namespace
 
 const dnnl::engine& processor_engine() {
@@ -38,10 +46,16 @@ const dnnl::engine& processor_engine() {
 }
 
 bool has_bf16() {
-  limit_instruction_set();
 #if defined(__x86_64__)
-  constexpr auto kNeeded = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
-  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kNeeded) == kNeeded;
+  return uses(dnnl::cpu_isa::avx512_core_bf16);
+#else
+  return false;
+#endif
+}
+
+bool has_tiles() {
+#if defined(__x86_64__)
+  return uses(dnnl::cpu_isa::avx512_core_amx);
 #else
   return false;
 #endif

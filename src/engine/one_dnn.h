@@ -13,6 +13,9 @@ const dnnl::engine& processor_engine();
 /// Whether oneDNN multiplies bf16 by this processor's own instructions.
 bool has_bf16();
 
+/// Whether oneDNN multiplies bf16 by tiles of a matrix (AMX).
+bool has_tiles();
+
 /// oneDNN asks OpenMP how many threads it may use, when it makes a primitive and when it runs one.
 /// While this object lives the answer on this thread is one, so that ThreadPool stays the owner of
 /// all threads.
