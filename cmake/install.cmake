@@ -1,10 +1,13 @@
 # What users of the engine get: cmake --install, and a Debian package of it (scripts/package.sh).
 include(CMakePackageConfigHelpers)
 
-install(TARGETS tessera-lite)
 if(TESSERA_TORCH)
   install(TARGETS tessera)
 endif()
+if(NOT TESSERA_ENGINE)
+  return()
+endif()
+install(TARGETS tessera-lite)
 
 # The library: shared, both headers, and how CMake and pkg-config find it.
 install(TARGETS libtessera EXPORT tessera)

@@ -1,4 +1,6 @@
-# A folder of src/ is one module: every .cpp is library code, but *_test.cpp, which are its unit tests.
+# A folder of src/ is one module: every .cpp is library code, but *_test.cpp, which are its unit tests. EXCLUDE names files
+# that this build leaves out. With TESSERA_UNITY the sources of a module with LibTorch, or of one with UNITY here, are compiled
+# a dozen at once, so no two of them may give the same name to what only they see.
 #
 #   tessera_module(image LINK base PNG::PNG)
 #   tessera_module(tokenizer TORCH LINK training tokens)
@@ -6,9 +8,6 @@
 add_library(tessera_flags INTERFACE)
 target_compile_options(tessera_flags INTERFACE -Wall -Wextra -Wshadow -Wno-missing-field-initializers
                        $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
-if(NOT TESSERA_FUZZ)  # which is the one build with another compiler
-  target_compile_options(tessera_flags INTERFACE -Werror)
-endif()
 target_include_directories(tessera_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
 if(TESSERA_SANITIZE)
   target_compile_options(tessera_flags INTERFACE -fsanitize=${TESSERA_SANITIZE}
@@ -20,36 +19,31 @@ if(TESSERA_FUZZ)
 endif()
 
 if(TESSERA_TORCH)
-  # LibTorch's headers take 20 s to parse: parse them once.
-  # What is hot runs inside LibTorch or in kernels/, so -O1 costs nothing here and compiles four times as fast as -O3.
-  set(TESSERA_TORCH_OPTIONS -O1)
-  add_library(tessera_torch_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/torch_pch.cpp)
-  target_compile_options(tessera_torch_pch PRIVATE ${TESSERA_TORCH_OPTIONS})
-  # ccache would hash the precompiled header, 600 MB, at each call.
-  set_target_properties(tessera_torch_pch PROPERTIES CXX_COMPILER_LAUNCHER "")
-  add_library(tessera_torch INTERFACE)
-  target_include_directories(tessera_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
-  target_link_libraries(tessera_torch INTERFACE torch)
-  target_link_libraries(tessera_torch_pch PRIVATE tessera_flags tessera_torch)
-  target_precompile_headers(tessera_torch_pch PRIVATE <torch/torch.h>)
+  include(${CMAKE_CURRENT_LIST_DIR}/torch_pch.cmake)
 endif()
 
+# Several sources of a target as one translation unit: with LibTorch each costs five seconds before its first line.
+function(tessera_unity target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${TESSERA_UNITY} UNITY_BUILD_BATCH_SIZE 12)
+endfunction()
+
+# For targets whose sources include LibTorch.
 function(tessera_use_torch target)
   target_link_libraries(${target} PUBLIC tessera_torch)
   target_compile_options(${target} PRIVATE ${TESSERA_TORCH_OPTIONS})
-  set_target_properties(${target} PROPERTIES CXX_COMPILER_LAUNCHER "")
+  set_target_properties(${target} PROPERTIES CXX_COMPILER_LAUNCHER "${TESSERA_TORCH_LAUNCHER}")
   target_precompile_headers(${target} REUSE_FROM tessera_torch_pch)
+  tessera_unity(${target})
 endfunction()
 
 function(tessera_module name)
-  cmake_parse_arguments(ARG "TORCH" "" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH;UNITY" "" "LINK;EXCLUDE" ${ARGN})
   if(ARG_TORCH AND NOT TESSERA_TORCH)
     return()
   endif()
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
-  if(NOT sources)
-    return()
-  endif()
+  list(TRANSFORM ARG_EXCLUDE PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/${name}/)
+  list(REMOVE_ITEM sources ${ARG_EXCLUDE})
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
@@ -62,12 +56,17 @@ function(tessera_module name)
     # They are linked into libtessera, too. Their functions are never replaced there, so they may be inlined.
     set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     target_compile_options(${name} PRIVATE -fno-semantic-interposition)
+    if(ARG_UNITY)
+      tessera_unity(${name})
+    endif()
   endif()
   if(TESSERA_TESTS AND tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${name} GTest::gmock GTest::gtest_main)
     if(ARG_TORCH)
       tessera_use_torch(${name}_test)
+    elseif(ARG_UNITY)
+      tessera_unity(${name}_test)
     endif()
     add_test(NAME ${name} COMMAND ${name}_test)
     set_tests_properties(${name} PROPERTIES TIMEOUT 600)

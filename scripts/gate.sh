@@ -20,8 +20,10 @@ scripts/sanitize.sh tsan
 scripts/test_install.sh build/release
 if ((EUID == 0)) && command -v debootstrap > /dev/null; then
   scripts/test_package.sh
+  scripts/test_debian.sh bookworm --demo-only
+  scripts/test_debian.sh trixie
 else
-  echo "Gate: without root and debootstrap the package is not tried on a clean system."
+  echo "Gate: without root and debootstrap nothing is tried on a clean system."
 fi
 if command -v clang++ > /dev/null; then
   scripts/fuzz.sh 600

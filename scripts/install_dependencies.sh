@@ -1,33 +1,67 @@
 #!/usr/bin/env bash
-# Installs what Tessera is built from, with apt and npm, on Debian 12. Needs root or sudo for apt; asks nothing; installs
-# only what is missing, so a second run does nothing.
+# Installs what Tessera is built from, with apt (and npm) on Debian 12 or 13. Needs root or sudo for apt; asks nothing;
+# installs only what is missing, so a second run does nothing.
+#
+#   scripts/install_dependencies.sh          what building and running the program needs
+#   scripts/install_dependencies.sh --all    also what the tests, the interactive report and the emoji need
 set -euo pipefail
 
-packages=(
-  # to build
-  build-essential cmake ninja-build ccache mold git pkg-config
-  # LibTorch and the BLAS that makes its float32 fast (it only recommends one, and the reference one is 10x slower)
-  libtorch-dev libopenblas0-pthread
-  # libraries
-  libcli11-dev libtoml11-dev nlohmann-json3-dev libarchive-dev libhwy-dev libdnnl-dev
-  libjpeg-dev libpng-dev libexif-dev libssl-dev zlib1g-dev libfreetype-dev libharfbuzz-dev libsqlite3-dev
+# What building and running the program needs: Debian's package | the library or tool and the least version, for other systems.
+program=(
+  "build-essential    | a C++20 compiler: GCC 12"
+  "cmake              | CMake 3.25"
+  "ninja-build        | Ninja"
+  "git                | git"
+  "pkg-config         | pkg-config"
+  "libtorch-dev       | LibTorch 1.13 (that of a PyTorch wheel will do: scripts/build.sh --torch-prefix)"
+  # LibTorch only recommends a BLAS, and the reference one is ten times slower.
+  "libopenblas0-pthread | OpenBLAS, with pthreads, if LibTorch has no BLAS of its own"
+  "libdnnl-dev        | oneDNN 2.6, with OpenMP (left out by TESSERA_ENGINE=OFF)"
+  "libcli11-dev       | CLI11 2.1"
+  "libtoml11-dev      | toml11 3.7"
+  "nlohmann-json3-dev | nlohmann/json 3.11"
+  "libarchive-dev     | libarchive 3.6"
+  "libhwy-dev         | Highway 1.0"
+  "libjpeg-dev        | libjpeg-turbo 2.1"
+  "libpng-dev         | libpng 1.6"
+  "libexif-dev        | libexif 0.6"
+  "libssl-dev         | OpenSSL 3.0"
+  "zlib1g-dev         | zlib 1.2"
+  "libsqlite3-dev     | SQLite 3.40"
+  "dataset-fashion-mnist | the IDX files of Fashion-MNIST, which the demo trains on"
+)
+
+tests=(
+  # to build again faster
+  ccache mold
   # to test and to check
   libgtest-dev libgmock-dev clang-format
   # the reference that imported checkpoints are compared with (a test that reads with it skips without it)
   python3-torch
-  # images by name: fashion-mnist, emoji
-  dataset-fashion-mnist fonts-noto-color-emoji unicode-data
+  # the data set `emoji`
+  libfreetype-dev libharfbuzz-dev fonts-noto-color-emoji unicode-data
 )
-
 # Where node or the browser come from elsewhere, Debian's packages of them would conflict.
-command -v npm > /dev/null || packages+=(npm)            # fetches the plotting library of the report
-command -v chromium > /dev/null || packages+=(chromium)  # opens the report (its test skips without it)
+command -v npm > /dev/null || tests+=(npm)            # fetches the plotting library of the report
+command -v chromium > /dev/null || tests+=(chromium)  # opens the report (its test skips without it)
 
-if ! command -v dpkg-query > /dev/null; then
-  echo "This script installs Debian packages, but there is no dpkg here. Tessera needs: ${packages[*]}" >&2
+all=false
+case "${1-}" in
+  "") ;;
+  --all) all=true ;;
+  *) echo "install_dependencies.sh: unknown argument '$1', expected --all or nothing" >&2; exit 2 ;;
+esac
+
+if ! command -v apt-get > /dev/null; then
+  echo "There is no apt here, which this script installs with. Tessera needs:" >&2
+  printf '%s\n' "${program[@]}" | sed 's/^[^|]*| /  /' >&2
+  echo "CMake finds what lies below CMAKE_PREFIX_PATH; after that scripts/build.sh builds the program." >&2
   exit 1
 fi
 
+packages=()
+for entry in "${program[@]}"; do packages+=("${entry%% *}"); done
+$all && packages+=("${tests[@]}")
 missing=()
 for package in "${packages[@]}"; do
   status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2> /dev/null || true)
@@ -49,6 +83,7 @@ else
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -q -y --no-install-recommends "${missing[@]}"
 fi
+$all || exit 0
 
 # The plotting library: the version and the hash that package-lock.json pins, from the registry that npm is set to.
 plotting=$(cd "$(dirname "${BASH_SOURCE[0]}")/../src/plotting" && pwd)

@@ -9,5 +9,5 @@ presets=("$@")
 for preset in "${presets[@]}"; do
   cmake --preset "$preset"
   cmake --build --preset "$preset" --parallel "$(nproc)"
-  ctest --preset "$preset" --no-tests=error
+  ctest --preset "$preset" --no-tests=error --parallel "$(nproc)"
 done

@@ -3,7 +3,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-"$root/scripts/install_dependencies.sh"
-"$root/scripts/build.sh"
+"$root/scripts/install_dependencies.sh" --all
+"$root/scripts/build.sh" --tests
 cd "$root"
-ctest --preset release --no-tests=error "$@"
+ctest --preset release --no-tests=error --parallel "$(nproc)" "$@"

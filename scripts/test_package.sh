@@ -5,24 +5,14 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 fail() { echo "Package: $1" >&2; exit 1; }
 
-((EUID == 0)) || fail "run this as root, as chroot needs"
-command -v debootstrap > /dev/null || fail "debootstrap is not installed"
-package=${1:-$(scripts/package.sh)}
-# The first source of Debian's own packages, without what apt has said about it.
-mirror=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Packages' | awk '$2 == "bookworm" {print $1; exit}')
-[[ -n $mirror ]] || fail "apt has no source of bookworm"
+source scripts/debian_root.sh
 
+package=${1:-$(scripts/package.sh)}
 root=$(mktemp -d)
-clean_up() {
-  umount "$root/proc" 2> /dev/null || true
-  rm -rf --one-file-system "$root"
-}
-trap clean_up EXIT
-debootstrap --variant=minbase bookworm "$root" "$mirror" > "$root.log" || { tail "$root.log" >&2; exit 1; }
-rm -f "$root.log"
-mount -t proc proc "$root/proc"
+trap 'remove_debian_root "$root"' EXIT
+make_debian_root bookworm "$root"
 cp "$package" "$root/tessera-lite.deb"
-inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
+inside() { in_debian_root "$root" "$@"; }
 inside apt-get install -q -y --no-install-recommends /tessera-lite.deb > /dev/null
 inside tessera-lite --version
 inside tessera-lite --help > /dev/null

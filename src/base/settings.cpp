@@ -4,10 +4,9 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
-#include <sstream>
-#include <toml.hpp>
 
 #include "base/files.h"
+#include "base/toml_compat.h"
 
 namespace tessera {
 namespace {
@@ -26,7 +25,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-// toml11 clips numbers that do not fit to the nearest that does.
+// toml11 3 clips numbers that do not fit to the nearest that does.
 template <typename T>
 T in_range(T value, const std::string& path) {
   using Limits = std::numeric_limits<T>;
@@ -43,7 +42,7 @@ nlohmann::json json_from_toml(const toml::value& value, const std::string& path)
     case toml::value_t::floating:
       return in_range(value.as_floating(), path);
     case toml::value_t::string:
-      return value.as_string().str;
+      return toml_string(value);
     case toml::value_t::array: {
       auto array = nlohmann::json::array();
       for (const auto& item : value.as_array()) array.push_back(json_from_toml(item, path));
@@ -57,14 +56,6 @@ nlohmann::json json_from_toml(const toml::value& value, const std::string& path)
     default:
       throw FileError(path, "holds a date or an empty value, which no setting takes");
   }
-}
-
-// toml11 explains itself over many lines with a drawing; we want the first line and the place.
-std::string first_line(const std::string& text) {
-  std::string line = text.substr(0, text.find('\n'));
-  for (const std::string_view prefix : {"[error] ", "toml::", "parse_"})
-    if (line.starts_with(prefix)) line.erase(0, prefix.size());
-  return line;
 }
 
 // toml11 follows nesting with its own stack, so a hostile file could exhaust it. Keys and inline
@@ -83,15 +74,7 @@ void refuse_deep_nesting(const std::string& text, const std::string& path) {
 
 nlohmann::json parse_toml(const std::string& text, const std::string& path) {
   refuse_deep_nesting(text, path);
-  std::istringstream stream(text);
-  try {
-    return json_from_toml(toml::parse(stream, path), path);
-  } catch (const toml::exception& error) {
-    throw FileError(path, "line " + std::to_string(error.location().line()) +
-                              " is not TOML: " + first_line(error.what()));
-  } catch (const std::out_of_range&) {
-    throw FileError(path, "holds a number out of range");
-  }
+  return json_from_toml(parse_toml_value(text, path), path);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "cli/command.h"
+#include "cli/engine_commands.h"
 #include "cli/run_command.h"
 #include "generator/sample.h"
 #include "tokenizer/apply.h"
@@ -26,8 +26,7 @@ void add_commands(CLI::App& app) {
   add_evaluate_reconstruction(*evaluate);
   add_evaluate_likelihood(*evaluate);
   add_evaluate_generation(*evaluate);
-  add_info(app);
-  add_quantize(app);
+  add_engine_commands(app);
   add_import(app);
   add_export(app);
   add_flops(app);
@@ -41,8 +40,7 @@ void add_commands(CLI::App& app) {
   bench->require_subcommand(1);
   add_bench_train(*bench);
   add_bench_loader(*bench);
-  add_bench_decode(*bench);
-  add_bench_image_decoder(*bench);
+  add_engine_benchmarks(*bench);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include "base/interrupt.h"
 #include "base/settings.h"
 #include "base/version.h"
-#include "engine/instruction_set_choice.h"
+#include "models/instruction_set_choice.h"
 
 namespace tessera::cli {
 namespace {

@@ -1,10 +1,8 @@
-#include "engine/sample.h"
-
 #include <iostream>
 
 #include "base/error.h"
 #include "base/files.h"
-#include "cli/command.h"
+#include "cli/engine_commands.h"
 
 namespace tessera::cli {
 
@@ -63,14 +61,20 @@ void add_torch_options(CLI::App* command, SampleOptions& options) {
 }
 
 SampleBackend sample_backend(const SampleOptions& options, const SampleBackend& torch) {
+  const auto engine = engine_backend();
   const bool cpu = options.device == "cpu";
-  const auto backend = !options.backend.empty() ? options.backend : cpu ? "engine" : "torch";
+  const auto backend =
+      !options.backend.empty() ? options.backend : cpu && engine ? "engine" : "torch";
   if (backend == "torch" && !torch)
     throw Error("--backend is 'torch', but this program was built without LibTorch");
+  if (backend == "engine" && !engine)
+    throw Error(
+        "--backend is 'engine', but this program was built without the engine "
+        "(TESSERA_ENGINE=OFF)");
   if (backend == "engine" && !cpu)
     throw Error("--device is '" + options.device +
                 "', but the engine runs on the CPU: expected --backend torch");
-  return backend == "torch" ? torch : sample_with_engine;
+  return backend == "torch" ? torch : engine;
 }
 
 void add_sample(CLI::App& app, const SampleBackend& torch) {

@@ -10,8 +10,6 @@
 namespace tessera::cli {
 namespace {
 
-std::string text(const nlohmann::json& json) { return json.get<std::string>(); }
-
 void print_prediction(const nlohmann::json& predicted) {
   for (const auto& [metric, interval] : predicted.items())
     std::cout << "  " << metric << " " << interval_text(interval) << "\n";

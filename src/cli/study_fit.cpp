@@ -9,8 +9,6 @@
 namespace tessera::cli {
 namespace {
 
-std::string text(const nlohmann::json& json) { return json.get<std::string>(); }
-
 void print_crossover(const nlohmann::json& crossing) {
   const auto design = text(crossing["design"]), reference = text(crossing["reference"]);
   const auto flops = interval_text(crossing["flops"]) + " FLOPs of both stages\n";

@@ -9,6 +9,8 @@
 
 namespace tessera::cli {
 
+inline std::string text(const nlohmann::json& json) { return json.get<std::string>(); }
+
 /// Four digits; a dash for null, which is what nothing bounds.
 inline std::string number_text(const nlohmann::json& json) {
   if (json.is_null()) return "-";

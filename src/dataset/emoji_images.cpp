@@ -167,4 +167,8 @@ Image EmojiImages::load(std::size_t index) const {
   return font_->draw(emoji_.at(index).glyph, emoji_.at(index).name);
 }
 
+std::unique_ptr<ImageSet> open_emoji(const fs::path& list, const fs::path& font) {
+  return EmojiImages::open(list, font);
+}
+
 }  // namespace tessera

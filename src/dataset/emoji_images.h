@@ -45,4 +45,7 @@ class EmojiImages : public StoredImages {
   std::unique_ptr<Font> font_;
 };
 
+/// EmojiImages::open; throws Error in a build without HarfBuzz and FreeType.
+std::unique_ptr<ImageSet> open_emoji(const fs::path& list, const fs::path& font);
+
 }  // namespace tessera

@@ -63,12 +63,6 @@ std::unique_ptr<ImageSet> open_fashion_mnist(const std::string& prefix) {
   return open_idx(pair, kFashionClasses);
 }
 
-std::unique_ptr<ImageSet> open_emoji() {
-  return EmojiImages::open(
-      place_of("emoji/emoji-test.txt", "/usr/share/unicode/emoji/emoji-test.txt"),
-      place_of("emoji/NotoColorEmoji.ttf", "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"));
-}
-
 // Existing paths stay; others are patterns such as "train-*.tar".
 Paths expand(const std::vector<std::string>& data) {
   Paths paths;
@@ -107,7 +101,10 @@ std::unique_ptr<ImageSet> open_images(const std::vector<std::string>& data) {
   if (data.empty()) throw Error(std::string("--data is missing; expected ") + kKinds);
   if (data.size() == 1 && data[0] == "fashion-mnist") return open_fashion_mnist("train");
   if (data.size() == 1 && data[0] == "fashion-mnist-test") return open_fashion_mnist("t10k");
-  if (data.size() == 1 && data[0] == "emoji") return open_emoji();
+  if (data.size() == 1 && data[0] == "emoji")
+    return open_emoji(
+        place_of("emoji/emoji-test.txt", "/usr/share/unicode/emoji/emoji-test.txt"),
+        place_of("emoji/NotoColorEmoji.ttf", "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"));
   const Paths paths = expand(data);
   const Kind kind = kind_of(paths[0]);
   for (const auto& path : paths)

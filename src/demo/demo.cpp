@@ -22,11 +22,12 @@ struct ArmSpec {
 
 const std::vector<std::string> kDefaultArms = {"plain: regularizer.weight=0", "CRT:"};
 
-// Too few steps to learn much, enough to walk the whole path.
+// Too few steps to learn much, enough to walk the whole path; measured often enough for curves.
 const std::vector<std::string> kQuickOverrides = {
-    "tokenizer_training.steps=60",       "tokenizer_training.valid_images=200",
-    "tokenizer_training.warmup_steps=5", "regularizer.anneal_steps=10",
-    "generator_training.steps=60",       "generator_training.valid_images=200",
+    "tokenizer_training.steps=60",         "tokenizer_training.valid_images=200",
+    "tokenizer_training.valid_every=10",   "tokenizer_training.warmup_steps=5",
+    "regularizer.anneal_steps=10",         "generator_training.steps=60",
+    "generator_training.valid_images=200", "generator_training.valid_every=10",
     "generator_training.warmup_steps=5"};
 
 constexpr int kQuickFeatureSteps = 100;

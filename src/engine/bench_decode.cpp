@@ -10,7 +10,7 @@
 #include "base/machine.h"
 #include "base/progress.h"
 #include "base/version.h"
-#include "engine/instruction_set_choice.h"
+#include "models/instruction_set_choice.h"
 #include "engine/machine_speed.h"
 #include "engine/thread_count.h"
 #include "engine/token_transformer.h"

@@ -12,7 +12,7 @@
 #include "base/random.h"
 #include "base/version.h"
 #include "engine/image_decoder.h"
-#include "engine/instruction_set_choice.h"
+#include "models/instruction_set_choice.h"
 #include "engine/machine_speed.h"
 #include "engine/one_dnn.h"
 #include "engine/thread_count.h"

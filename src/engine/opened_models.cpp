@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "engine/instruction_set_choice.h"
+#include "models/instruction_set_choice.h"
 #include "engine/memory_limit.h"
 #include "engine/thread_count.h"
 #include "image/image.h"

@@ -4,7 +4,7 @@
 #include "base/progress.h"
 #include "base/version.h"
 #include "engine/generator_weights.h"
-#include "engine/instruction_set_choice.h"
+#include "models/instruction_set_choice.h"
 #include "engine/likelihood.h"
 #include "engine/thread_count.h"
 #include "samples/token_fit.h"

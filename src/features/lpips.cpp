@@ -17,7 +17,7 @@ struct Stage {
 const std::array<Stage, 5> kStages = {
     {{64, {0, 2}}, {128, {5, 7}}, {256, {10, 12, 14}}, {512, {17, 19, 21}}, {512, {24, 26, 28}}}};
 
-constexpr double kLengthEpsilon = 1e-10;
+constexpr double kNormEpsilon = 1e-10;
 
 std::string name_of(int convolution) { return "features." + std::to_string(convolution); }
 std::string head_of(std::size_t stage) { return "lin" + std::to_string(stage) + ".weight"; }
@@ -36,7 +36,7 @@ torch::Tensor normalised(const torch::Tensor& images) {
 // so is its gradient (the norm's subgradient), not NaN as that of a square root of squares.
 torch::Tensor directions(const torch::Tensor& map) {
   const auto wide = map.to(statistics_type(map));
-  return wide / (wide.norm(2, {1}, /*keepdim=*/true) + kLengthEpsilon);
+  return wide / (wide.norm(2, {1}, /*keepdim=*/true) + kNormEpsilon);
 }
 
 }  // namespace

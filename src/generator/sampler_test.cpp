@@ -11,13 +11,14 @@
 namespace tessera {
 namespace {
 
-constexpr GeneratorShape kShape = {
+constexpr GeneratorShape kSmallShape = {
     .vocabulary = 8, .classes = 3, .grid_rows = 2, .grid_columns = 3};
 
 Transformer random_model() {
   torch::manual_seed(1);
   torch::NoGradGuard no_grad;
-  Transformer model(GeneratorConfig{.layers = 2, .heads = 2, .dim = 16, .ffn_multiple = 8}, kShape);
+  Transformer model(GeneratorConfig{.layers = 2, .heads = 2, .dim = 16, .ffn_multiple = 8},
+                    kSmallShape);
   for (auto& parameter : model->parameters())
     if (parameter.dim() == 2) parameter.normal_(0, 0.3);
   return model;
@@ -48,7 +49,7 @@ TEST(Sampler, GreedyGuidanceCombinesTheLogitsOfClassAndNullClass) {
   request.cfg = 2.5;
   const auto codes = sample_tokens(model, false, request);
   const auto cond = model(torch::tensor(request.labels), codes);
-  const auto uncond = model(torch::full({6}, kShape.classes, torch::kInt64), codes);
+  const auto uncond = model(torch::full({6}, kSmallShape.classes, torch::kInt64), codes);
   EXPECT_TRUE(codes.equal((uncond + 2.5 * (cond - uncond)).argmax(-1)));
   EXPECT_FALSE(codes.equal(cond.argmax(-1)));
 }
@@ -60,8 +61,8 @@ TEST(Sampler, FirstTokensFollowTheModelsDistribution) {
   request.labels.assign(6000, 1);
   request.batch = 1000;
   const auto first = sample_tokens(model, false, request).select(1, 0);
-  const auto counts = torch::bincount(first, {}, kShape.vocabulary).to(torch::kFloat64);
-  const auto tokens = torch::zeros({1, kShape.positions()}, torch::kInt64);
+  const auto counts = torch::bincount(first, {}, kSmallShape.vocabulary).to(torch::kFloat64);
+  const auto tokens = torch::zeros({1, kSmallShape.positions()}, torch::kInt64);
   const auto expected =
       6000 * model(torch::tensor({1}), tokens)[0][0].to(torch::kFloat64).softmax(0);
   const double statistic = ((counts - expected).square() / expected).sum().item<double>();
@@ -89,10 +90,10 @@ TEST(Sampler, AnIntervalGuidesInsideAndNotOutside) {
     request.cfg_schedule = text;
     const auto codes = sample_tokens(model, false, request);
     const auto cond = model(torch::tensor(request.labels), codes);
-    const auto uncond = model(torch::full({30}, kShape.classes, torch::kInt64), codes);
+    const auto uncond = model(torch::full({30}, kSmallShape.classes, torch::kInt64), codes);
     const auto guided = (uncond + 4 * (cond - uncond)).argmax(-1), plain = cond.argmax(-1);
     EXPECT_FALSE(guided.equal(plain));
-    for (int position = 0; position < kShape.positions(); ++position) {
+    for (int position = 0; position < kSmallShape.positions(); ++position) {
       const auto& expected = position >= first && position < last ? guided : plain;
       EXPECT_TRUE(codes.select(1, position).equal(expected.select(1, position)))
           << text << " " << position;
@@ -109,7 +110,7 @@ TEST(Sampler, PowerCosineScalesEveryToken) {
   request.cfg_schedule = "power-cosine:2";
   const auto codes = sample_tokens(model, false, request);
   const auto cond = model(torch::tensor(request.labels), codes);
-  const auto uncond = model(torch::full({30}, kShape.classes, torch::kInt64), codes);
+  const auto uncond = model(torch::full({30}, kSmallShape.classes, torch::kInt64), codes);
   auto scales = torch::empty({6, 1});
   for (int position = 0; position < 6; ++position)
     scales[position][0] = 1 + 3 * (1 - std::cos(std::numbers::pi * position * position / 36.0)) / 2;
@@ -137,7 +138,7 @@ TEST(Sampler, KeptTokensStayAndTheOthersFollowThem) {
   const auto codes = sample_tokens(model, false, request);
   EXPECT_TRUE(codes.slice(1, 0, 3).eq(request.kept).all().item<bool>());
   const auto cond = model(torch::tensor(request.labels), codes);
-  const auto uncond = model(torch::full({12}, kShape.classes, torch::kInt64), codes);
+  const auto uncond = model(torch::full({12}, kSmallShape.classes, torch::kInt64), codes);
   EXPECT_TRUE(codes.slice(1, 3).equal((uncond + 1.5 * (cond - uncond)).argmax(-1).slice(1, 3)));
   request.kept = torch::empty({0}, torch::kInt64);
   const auto none = sample_tokens(model, false, request);

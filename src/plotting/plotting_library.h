@@ -1,5 +1,6 @@
 // plotting/ holds the plotting library of the report's page, which the build embeds: plotly.js, in
-// the version and with the hash that package-lock.json pins.
+// the version and with the hash that package-lock.json pins. Both texts are empty in a build
+// without it.
 #pragma once
 
 #include <string_view>

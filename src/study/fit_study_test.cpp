@@ -12,7 +12,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-void write_rows(const TemporaryFolder& folder, const std::vector<StudyRow>& rows) {
+void write_study_rows(const TemporaryFolder& folder, const std::vector<StudyRow>& rows) {
   auto json = nlohmann::json::array();
   for (const auto& row : rows) json.push_back(to_json(row));
   write_json(folder / "results.json", json);
@@ -52,7 +52,7 @@ TEST(BestForCompute, IsThatOfEachSeedWhicheverGeneratorItIs) {
 
 TEST(FitStudy, FindsLawsRatiosAndCrossOvers) {
   TemporaryFolder folder;
-  write_rows(folder, synthetic_study());
+  write_study_rows(folder, synthetic_study());
   const auto json = fit_study(options_for(folder));
   EXPECT_EQ(json, read_json(folder / "fits.json"));
   EXPECT_EQ(json["about"]["samples"], 200);
@@ -109,7 +109,7 @@ TEST(FitStudy, FindsLawsRatiosAndCrossOvers) {
 
 TEST(FitStudy, ComparesLossesOfTokensOnlyWhereTokensAreAlike) {
   TemporaryFolder folder;
-  write_rows(folder, synthetic_study());
+  write_study_rows(folder, synthetic_study());
   const auto json = fit_study(options_for(folder));
   for (const std::string list : {"ratios", "crossovers"})
     for (const auto& entry : json[list])
@@ -130,7 +130,7 @@ TEST(FitStudy, ComparesDesignsOfOneSweep) {
   auto rows = synthetic_study();
   for (auto& row : rows)
     if (row.design == "sixteen") row.sweeps = {"tokens"};
-  write_rows(folder, rows);
+  write_study_rows(folder, rows);
   const auto json = fit_study(options_for(folder));
   EXPECT_TRUE(entries(json["crossovers"], "fd").empty());
   EXPECT_TRUE(entries(json["ratios"], "fd", "sixteen").empty());
@@ -146,7 +146,7 @@ TEST(FitStudy, ComparesDesignsByTheGeneratorsThatBothHave) {
     if (row.generator == "L") rows.push_back(row);
   for (const auto& row : synthetic_rows({"only S", law, nats}))
     if (row.generator == "S") rows.push_back(row);
-  write_rows(folder, rows);
+  write_study_rows(folder, rows);
   const auto json = fit_study(options_for(folder));
   EXPECT_EQ(entries(json["fits"], "fd").size(), 3u);
   auto ratios = entries(json["ratios"], "fd", "only L");
@@ -173,7 +173,7 @@ TEST(FitStudy, ComparesDesignsByTheStepsThatBothHave) {
     row.metrics["fd"] *= 0.5;
     rows.push_back(row);
   }
-  write_rows(folder, rows);
+  write_study_rows(folder, rows);
   for (const auto& ratio : entries(fit_study(options_for(folder))["ratios"], "fd")) {
     EXPECT_LE(ratio["generator_ratio"]["low"], 1) << ratio;
     EXPECT_TRUE(ratio["generator_ratio"]["high"].is_null() ||
@@ -185,7 +185,7 @@ TEST(FitStudy, OfOneSeedDecidesNoCrossing) {
   TemporaryFolder folder;
   auto rows = synthetic_study();
   std::erase_if(rows, [](const StudyRow& row) { return row.seed > 1; });
-  write_rows(folder, rows);
+  write_study_rows(folder, rows);
   const auto crossings = entries(fit_study(options_for(folder))["crossovers"], "fd", "plain");
   ASSERT_EQ(crossings.size(), 1u);
   EXPECT_EQ(crossings[0]["seeds"], 1);
@@ -194,7 +194,7 @@ TEST(FitStudy, OfOneSeedDecidesNoCrossing) {
 
 TEST(FitStudy, FindsTheBestGeneratorForACompute) {
   TemporaryFolder folder;
-  write_rows(folder, synthetic_study());
+  write_study_rows(folder, synthetic_study());
   const auto curves = entries(fit_study(options_for(folder))["iso_flops"], "fd", "plain");
   std::map<double, std::string> best;
   for (const auto& curve : curves) best[curve["generator_flops"]] = curve["best"];
@@ -217,7 +217,7 @@ TEST(FitStudy, SaysWhatItCouldNotFit) {
   rows.push_back(rows.front());
   rows.back().tokenizer_flops *= 2;
   rows.back().design = rows.front().design;
-  write_rows(folder, rows);
+  write_study_rows(folder, rows);
   const auto json = fit_study(options_for(folder));
   EXPECT_EQ(json["not_fitted"].size(), 4u);
   EXPECT_THAT(entries(json["not_fitted"], "fd", "sixteen").at(0)["why"].get<std::string>(),
@@ -229,11 +229,11 @@ TEST(FitStudy, SaysWhatItCouldNotFit) {
 TEST(FitStudy, DependsOnNothingButRowsAndSeed) {
   TemporaryFolder folder;
   auto rows = synthetic_study();
-  write_rows(folder, rows);
+  write_study_rows(folder, rows);
   const auto all = fit_study(options_for(folder));
   EXPECT_EQ(fit_study(options_for(folder)), all);
   std::erase_if(rows, [](const StudyRow& row) { return row.design == "crt"; });
-  write_rows(folder, rows);
+  write_study_rows(folder, rows);
   EXPECT_EQ(entries(fit_study(options_for(folder))["fits"], "fd", "sixteen"),
             entries(all["fits"], "fd", "sixteen"));
 }

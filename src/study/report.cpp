@@ -31,8 +31,9 @@ std::string plot_id(std::size_t view, const Chart& chart) {
 }
 
 // What the script draws: the plots, and of each row what a point says when it is pointed at.
-json page_data(const ReportInput& input, const ViewCharts& charts) {
+json page_data(const ReportInput& input, const ViewCharts& charts, bool interactive) {
   json plots = json::object(), rows = json::object();
+  if (!interactive) return {{"plots", plots}, {"rows", rows}};
   for (std::size_t view = 0; view < charts.size(); ++view)
     for (const auto& chart : charts[view]) plots[plot_id(view, chart)] = plot_data(chart);
   for (std::size_t i = 0; i < input.rows.size(); ++i) {
@@ -51,14 +52,17 @@ json page_data(const ReportInput& input, const ViewCharts& charts) {
   return {{"plots", plots}, {"rows", rows}};
 }
 
-std::string plots_section(const std::vector<ReportView>& views, const ViewCharts& charts) {
+// Without the plotting library the page holds the charts as SVG.
+std::string plots_section(const std::vector<ReportView>& views, const ViewCharts& charts,
+                          bool interactive) {
   std::string html;
   for (std::size_t view = 0; view < views.size(); ++view) {
     html += "<div class='plots'" + views_attribute({view}) + ">";
     for (const auto& chart : charts[view])
-      html += "<figure><h3>" + escape_html(chart.title) + "</h3><div class='plot' id='" +
-              plot_id(view, chart) + "'></div><figcaption>" + escape_html(chart.caption) +
-              " <a href='" + figure_file(views[view], chart) + "'>As SVG</a></figcaption></figure>";
+      html += "<figure><h3>" + escape_html(chart.title) + "</h3>" +
+              (interactive ? "<div class='plot' id='" + plot_id(view, chart) + "'></div>"
+                           : "<div class='drawing'>" + svg_chart(chart) + "</div>") +
+              "<figcaption>" + escape_html(chart.caption) + " <a href='" + figure_file(views[view], chart) + "'>As SVG</a></figcaption></figure>";
     html += "</div>";
   }
   return html;
@@ -108,6 +112,23 @@ std::string meanings() {
   return html + "</dl></details>";
 }
 
+std::string license(const PageLibrary& library) {
+  if (library.license.empty()) return "";
+  return "<details><summary>The licence of the plotting library</summary><pre>" +
+         escape_html(std::string(library.license)) + "</pre></details>";
+}
+
+// What the plots section says before its plots.
+const char* plots_note(bool interactive) {
+  return interactive
+             ? "<p>A point tells its run when it is pointed at, and leads to the run's "
+               "configuration when it is clicked. Names in a legend hide and show what bears "
+               "them.</p><noscript><p class='absent'>The plots need JavaScript; as SVG they are "
+               "in the folder figures.</p></noscript>"
+             : "<p>These plots are pictures: the program was built without the plotting library "
+               "that makes them interactive.</p>";
+}
+
 std::string made(const ReportInput& input, const PageLibrary& library) {
   std::string html =
       "<h2 id='made'>How it was made</h2><p>" +
@@ -118,12 +139,12 @@ std::string made(const ReportInput& input, const PageLibrary& library) {
     html += "<details><summary>The sweep file as it was understood</summary><pre>" +
             escape_html(json_text(input.sweep_file, 2)) + "</pre></details>";
   return html + "<details><summary>Every run's own file</summary>" + run_files(input) +
-         "</details><details><summary>The licence of the plotting library</summary><pre>" +
-         escape_html(std::string(library.license)) + "</pre></details>";
+         "</details>" + license(library);
 }
 
 std::string body(const ReportInput& input, const std::vector<ReportView>& views,
                  const ViewCharts& charts, const PageLibrary& library) {
+  const bool interactive = !library.script.empty();
   const auto title = escape_html(input.title);
   return "<header><h1>" + title + "</h1>" + introduction(input) +
          "<nav><a href='#findings'>Findings</a> <a href='#plots'>Plots</a> <a "
@@ -131,13 +152,9 @@ std::string body(const ReportInput& input, const std::vector<ReportView>& views,
          "href='#runs'>Runs</a> <a href='#made'>How it was made</a></nav></header>"
          "<p id='errors' role='alert' hidden></p>"
          "<main><h2 id='findings'>Findings</h2>" +
-         report_findings(input, views) + view_chooser(views) +
-         "<h2 id='plots'>Plots</h2><p>A point "
-         "tells its run when it is pointed at, and leads to the run's configuration when it is "
-         "clicked. Names in a legend hide and show what bears them.</p>" +
-         "<noscript><p class='absent'>The plots need JavaScript; as SVG they are in the folder "
-         "figures.</p></noscript>" +
-         (input.fits ? "" : fits_tables(input)) + plots_section(views, charts) +
+         report_findings(input, views) + view_chooser(views) + "<h2 id='plots'>Plots</h2>" +
+         plots_note(interactive) + (input.fits ? "" : fits_tables(input)) +
+         plots_section(views, charts, interactive) +
          "<h2 id='pictures'>Pictures</h2><p>For each design its largest generator at the last "
          "compute point, first seed.</p>" +
          report_pictures(input, views) +
@@ -151,10 +168,12 @@ std::string body(const ReportInput& input, const std::vector<ReportView>& views,
 // Scripts run only if they are these: whatever else got into the page would not.
 std::string policy(std::string_view library) {
   return "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; script-src " +
-         script_hash(library) + " " + script_hash(report_script());
+         (library.empty() ? "" : script_hash(library) + " ") + script_hash(report_script());
 }
 
-std::string script(std::string_view text) { return "<script>" + std::string(text) + "</script>"; }
+std::string script(std::string_view text) {
+  return text.empty() ? "" : "<script>" + std::string(text) + "</script>";
+}
 
 std::string page(const ReportInput& input, const std::vector<ReportView>& views,
                  const ViewCharts& charts, const PageLibrary& library) {
@@ -164,7 +183,7 @@ std::string page(const ReportInput& input, const std::vector<ReportView>& views,
          "</title><meta name='viewport' content='width=device-width, initial-scale=1'><style>" +
          std::string(report_style()) + "</style></head><body>" +
          body(input, views, charts, library) + "<script type='application/json' id='data'>" +
-         script_json(page_data(input, charts)) + "</script>" + script(library.script) +
+         script_json(page_data(input, charts, !library.script.empty())) + "</script>" + script(library.script) +
          script(report_script()) + "</body></html>\n";
 }
 

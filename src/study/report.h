@@ -7,7 +7,7 @@
 namespace tessera {
 
 /// A plotting library as the page embeds it: JavaScript that defines `Plotly` (plotting/ holds it),
-/// and the text of its licence, which goes with every copy.
+/// and the text of its licence, which goes with every copy. Both empty: the page's charts are SVG.
 struct PageLibrary {
   std::string_view script, license;
 };

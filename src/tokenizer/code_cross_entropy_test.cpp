@@ -3,12 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "tokenizer/code_distance.h"
+#include "tokenizer/double_quantizer_test.h"
 #include "tokenizer/numeric_gradient_test.h"
 
 namespace tessera {
 namespace {
-
-const auto kDouble = torch::kFloat64;
 
 TEST(CodeCrossEntropy, MatchesAHandWorkedCase) {
   // Codes 0 and 1 on a line, a prediction of 0.25: squared distances 1/16 and 9/16, precision 2.

@@ -3,12 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "tokenizer/code_distance.h"
+#include "tokenizer/double_quantizer_test.h"
 #include "tokenizer/numeric_gradient_test.h"
 
 namespace tessera {
 namespace {
-
-const auto kDouble = torch::kFloat64;
 
 // As the papers write it, from the whole matrix of squared differences.
 torch::Tensor entropy_loss_by_definition(const torch::Tensor& latents, const torch::Tensor& codes,

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tokenizer/double_quantizer_test.h"
+
 namespace tessera {
 namespace {
-
-const auto kDouble = torch::kFloat64;
 
 struct Case {
   std::vector<double> latent, code, gradient, expected;

@@ -4,11 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "base/testing.h"
+#include "tokenizer/double_quantizer_test.h"
 
 namespace tessera {
 namespace {
-
-const auto kDouble = torch::kFloat64;
 
 TokenizerConfig config_of(int codes, double decay, bool l2_normalised = false) {
   TokenizerConfig config;
@@ -18,17 +17,6 @@ TokenizerConfig config_of(int codes, double decay, bool l2_normalised = false) {
   config.codebook_decay = decay;
   config.l2_normalised = l2_normalised;
   return config;
-}
-
-Quantizer quantizer_with(const TokenizerConfig& config, const torch::Tensor& codes) {
-  auto quantizer = make_quantizer(config);
-  quantizer->to(torch::kFloat64);
-  quantizer->move_codes(torch::arange(codes.size(0)), codes);
-  return quantizer;
-}
-
-torch::Tensor grid_of(const torch::Tensor& rows) {  // [T, C] -> [1, C, 1, T]
-  return rows.t().reshape({1, rows.size(1), 1, rows.size(0)});
 }
 
 void learn(Quantizer& quantizer, const torch::Tensor& rows) {

@@ -3,12 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "base/settings.h"
+#include "tokenizer/double_quantizer_test.h"
 #include "tokenizer/numeric_gradient_test.h"
 
 namespace tessera {
 namespace {
-
-const auto kDouble = torch::kFloat64;
 
 TokenizerConfig config_of(QuantizerKind kind, bool l2_normalised, CodeGradient gradient) {
   TokenizerConfig config;
@@ -18,19 +17,6 @@ TokenizerConfig config_of(QuantizerKind kind, bool l2_normalised, CodeGradient g
   config.l2_normalised = l2_normalised;
   config.gradient = gradient;
   return config;
-}
-
-Quantizer quantizer_with(TokenizerConfig config, const torch::Tensor& codes) {
-  config.codebook_size = static_cast<int>(codes.size(0));
-  config.code_size = static_cast<int>(codes.size(1));
-  auto quantizer = make_quantizer(config);
-  quantizer->to(torch::kFloat64);
-  quantizer->move_codes(torch::arange(codes.size(0)), codes);
-  return quantizer;
-}
-
-torch::Tensor grid_of(const torch::Tensor& rows) {  // [T, C] -> [1, C, 1, T]
-  return rows.t().reshape({1, rows.size(1), 1, rows.size(0)});
 }
 
 torch::Tensor rows_of(const torch::Tensor& grid) {  // [B, C, h, w] -> [B h w, C]

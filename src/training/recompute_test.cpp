@@ -25,7 +25,7 @@ struct LayersImpl : torch::nn::Module {
 };
 TORCH_MODULE(Layers);
 
-struct Result {
+struct Outcome {
   torch::Tensor y;
   std::vector<torch::Tensor> gradients;  // of x and of each parameter
   double next_random;
@@ -33,7 +33,7 @@ struct Result {
 
 // Runs through all layers and draws after it. In float32 it goes round twice, so that gradients add
 // up; under autocast they would add up in bf16 without recompute and in float32 with it.
-Result run(std::vector<Layers>& all, bool bf16, bool again) {
+Outcome run(std::vector<Layers>& all, bool bf16, bool again) {
   torch::manual_seed(3);
   auto x = torch::randn({5, 8}).requires_grad_();
   torch::Tensor y = x;
@@ -47,7 +47,7 @@ Result run(std::vector<Layers>& all, bool bf16, bool again) {
       }
   }
   y.square().sum().backward();
-  Result result{y.detach(), {x.grad()}, torch::rand({1}).item<double>()};
+  Outcome result{y.detach(), {x.grad()}, torch::rand({1}).item<double>()};
   for (auto& layers : all)
     for (const auto& parameter : layers->parameters())
       result.gradients.push_back(parameter.grad().clone());

@@ -1,4 +1,4 @@
-#include "engine/instruction_set_choice.h"
+#include "models/instruction_set_choice.h"
 
 #include <cstdlib>
 
