@@ -10,11 +10,11 @@
 #include "base/machine.h"
 #include "base/progress.h"
 #include "base/version.h"
-#include "models/instruction_set_choice.h"
 #include "engine/machine_speed.h"
 #include "engine/thread_count.h"
 #include "engine/token_transformer.h"
 #include "kernels/instruction_set.h"
+#include "models/instruction_set_choice.h"
 
 namespace tessera {
 namespace {

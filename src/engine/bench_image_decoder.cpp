@@ -12,11 +12,11 @@
 #include "base/random.h"
 #include "base/version.h"
 #include "engine/image_decoder.h"
-#include "models/instruction_set_choice.h"
 #include "engine/machine_speed.h"
 #include "engine/one_dnn.h"
 #include "engine/thread_count.h"
 #include "kernels/instruction_set.h"
+#include "models/instruction_set_choice.h"
 
 namespace tessera {
 namespace {

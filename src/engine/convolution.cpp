@@ -29,17 +29,10 @@ dnnl::convolution_forward::primitive_desc describe(const ConvolutionShape& shape
     add.append_sum(1.0f);
     attributes.set_post_ops(add);
   }
-  return {{dnnl::prop_kind::forward_inference,
-           dnnl::algorithm::convolution_direct,
-           input,
-           weights_by_row(shape, type, memory::format_tag::any),
-           bias,
-           output,
-           {1, 1},
-           {0, shape.left},
-           {0, shape.right}},
-          attributes,
-          processor_engine()};
+  return describe_primitive<dnnl::convolution_forward>(
+      attributes, dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, input,
+      weights_by_row(shape, type, memory::format_tag::any), bias, output, memory::dims{1, 1},
+      memory::dims{0, shape.left}, memory::dims{0, shape.right});
 }
 
 }  // namespace

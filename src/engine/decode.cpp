@@ -7,10 +7,10 @@
 #include "base/progress.h"
 #include "base/version.h"
 #include "engine/image_decoder.h"
-#include "models/instruction_set_choice.h"
 #include "engine/thread_count.h"
 #include "formats/npy.h"
 #include "image/image_folder.h"
+#include "models/instruction_set_choice.h"
 #include "models/model_config.h"
 #include "samples/stored_codes.h"
 

@@ -28,8 +28,9 @@ nlohmann::json describe_generator(const fs::path& folder) {
 
 nlohmann::json describe_tokenizer(const fs::path& folder) {
   const auto config = read_model_config(folder, "tokenizer");
+  const auto weights = open_model_weights(folder);
   std::int64_t parameters = 0;
-  for (const auto& tensor : open_model_weights(folder).tensors())
+  for (const auto& tensor : weights.tensors())
     parameters += static_cast<std::int64_t>(tensor.bytes.size() / size_of(tensor.type));
   return {{"kind", "tokenizer"},
           {"parameters", parameters},

@@ -21,7 +21,7 @@ dnnl::matmul::primitive_desc describe(const memory::desc& a, const memory::desc&
                                       const memory::desc& product) {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  return {{a, b, product}, attributes, processor_engine()};
+  return describe_primitive<dnnl::matmul>(attributes, a, b, product);
 }
 
 // A block's memory in a thread's scratch.

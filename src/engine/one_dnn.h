@@ -30,6 +30,18 @@ class OneThread {
   int before_;
 };
 
+/// The description of a Primitive that runs on this processor, from what defines it. oneDNN 2
+/// (Debian 12) takes these arguments as an operation of their own, 3 (Debian 13) after the engine.
+template <typename Primitive, typename... Arguments>
+typename Primitive::primitive_desc describe_primitive(const dnnl::primitive_attr& attributes,
+                                                      const Arguments&... arguments) {
+#if DNNL_VERSION_MAJOR >= 3
+  return {processor_engine(), arguments..., attributes};
+#else
+  return {typename Primitive::desc(arguments...), attributes, processor_engine()};
+#endif
+}
+
 constexpr dnnl::memory::data_type one_dnn_type(ActivationType type) {
   return type == ActivationType::bf16 ? dnnl::memory::data_type::bf16
                                       : dnnl::memory::data_type::f32;

@@ -5,11 +5,11 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "models/instruction_set_choice.h"
 #include "engine/memory_limit.h"
 #include "engine/thread_count.h"
 #include "image/image.h"
 #include "kernels/instruction_set.h"
+#include "models/instruction_set_choice.h"
 #include "models/pipeline_folder.h"
 
 namespace tessera {

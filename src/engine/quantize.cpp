@@ -4,9 +4,9 @@
 #include "base/progress.h"
 #include "base/version.h"
 #include "engine/generator_weights.h"
-#include "models/instruction_set_choice.h"
 #include "engine/likelihood.h"
 #include "engine/thread_count.h"
+#include "models/instruction_set_choice.h"
 #include "samples/token_fit.h"
 
 namespace tessera {

@@ -62,7 +62,8 @@ std::string plots_section(const std::vector<ReportView>& views, const ViewCharts
       html += "<figure><h3>" + escape_html(chart.title) + "</h3>" +
               (interactive ? "<div class='plot' id='" + plot_id(view, chart) + "'></div>"
                            : "<div class='drawing'>" + svg_chart(chart) + "</div>") +
-              "<figcaption>" + escape_html(chart.caption) + " <a href='" + figure_file(views[view], chart) + "'>As SVG</a></figcaption></figure>";
+              "<figcaption>" + escape_html(chart.caption) + " <a href='" +
+              figure_file(views[view], chart) + "'>As SVG</a></figcaption></figure>";
     html += "</div>";
   }
   return html;
@@ -183,8 +184,8 @@ std::string page(const ReportInput& input, const std::vector<ReportView>& views,
          "</title><meta name='viewport' content='width=device-width, initial-scale=1'><style>" +
          std::string(report_style()) + "</style></head><body>" +
          body(input, views, charts, library) + "<script type='application/json' id='data'>" +
-         script_json(page_data(input, charts, !library.script.empty())) + "</script>" + script(library.script) +
-         script(report_script()) + "</body></html>\n";
+         script_json(page_data(input, charts, !library.script.empty())) + "</script>" +
+         script(library.script) + script(report_script()) + "</body></html>\n";
 }
 
 }  // namespace

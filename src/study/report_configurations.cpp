@@ -16,11 +16,11 @@ std::string plain_entry(const std::string& name, const nlohmann::json& value) {
 }
 
 // JSON with a line for each member of an object; lists stay on one line.
-std::string readable(const nlohmann::json& json, const std::string& indent = "") {
-  if (!json.is_object() || json.empty()) return json_text(json);
+std::string readable(const nlohmann::json& value, const std::string& indent = "") {
+  if (!value.is_object() || value.empty()) return json_text(value);
   std::string text = "{\n";
-  for (const auto& [key, value] : json.items())
-    text += indent + "  " + json_text(key) + ": " + readable(value, indent + "  ") + "\n";
+  for (const auto& [key, member] : value.items())
+    text += indent + "  " + json_text(key) + ": " + readable(member, indent + "  ") + "\n";
   return text + indent + "}";
 }
 

@@ -78,9 +78,9 @@ TokenHeader read_header(const SafetensorsFile& file) {
 }
 
 // "tensor codes is F32 [3], expected ..." unless type and rank are right.
-const TensorView& typed_tensor(const SafetensorsFile& file, const std::string& name,
-                               std::initializer_list<DType> types, std::size_t rank,
-                               const std::string& expected) {
+TensorView typed_tensor(const SafetensorsFile& file, const std::string& name,
+                        std::initializer_list<DType> types, std::size_t rank,
+                        const std::string& expected) {
   const auto& tensor = file.at(name);
   if (std::find(types.begin(), types.end(), tensor.type) == types.end() ||
       tensor.shape.size() != rank)
@@ -96,7 +96,7 @@ TokenFile TokenFile::open(const fs::path& path) {
   tokens.file_ = SafetensorsFile::open(path);
   const auto& file = *tokens.file_;
   tokens.header_ = read_header(file);
-  const auto& codes =
+  const auto codes =
       typed_tensor(file, "codes", {DType::U16, DType::I32}, 3,
                    "U16 or I32 [images, crops, " + std::to_string(tokens.tokens_per_image()) + "]");
   if (codes.shape[2] != tokens.tokens_per_image())
@@ -105,7 +105,7 @@ TokenFile TokenFile::open(const fs::path& path) {
   tokens.images_ = codes.shape[0];
   tokens.crops_ = codes.shape[1];
   if (tokens.images_ == 0 || tokens.crops_ == 0) throw FileError(path, "holds no images");
-  const auto& labels = typed_tensor(file, "labels", {DType::I32}, 1, "I32 [images]");
+  const auto labels = typed_tensor(file, "labels", {DType::I32}, 1, "I32 [images]");
   if (labels.shape[0] != tokens.images_)
     throw FileError(path, "tensor labels", shape_text(labels.shape),
                     "one for each of " + std::to_string(tokens.images_) + " images");

@@ -1,11 +1,11 @@
 #include "training/device.h"
 
-#include <ATen/autocast_mode.h>
 #include <malloc.h>
 
 #include <thread>
 
 #include "base/error.h"
+#include "training/torch_compat.h"
 
 namespace tessera {
 namespace {
@@ -42,20 +42,15 @@ bool uses_bf16(Precision precision, const torch::Device& device) {
 #endif
 }
 
-Autocast::Autocast(bool on, const torch::Device& device) : cpu_(device.is_cpu()) {
-  was_on_ = cpu_ ? at::autocast::is_cpu_enabled() : at::autocast::is_enabled();
-  if (cpu_) {
-    at::autocast::set_autocast_cpu_dtype(at::kBFloat16);
-    at::autocast::set_cpu_enabled(on);
-  } else {
-    at::autocast::set_autocast_gpu_dtype(at::kBFloat16);
-    at::autocast::set_enabled(on);
-  }
+Autocast::Autocast(bool on, const torch::Device& device)
+    : device_(device.type()), was_on_(autocast_enabled(device_)) {
+  set_autocast_type(device_, torch::kBFloat16);
+  set_autocast_enabled(device_, on);
 }
 
 Autocast::~Autocast() {
   at::autocast::clear_cache();
-  cpu_ ? at::autocast::set_cpu_enabled(was_on_) : at::autocast::set_enabled(was_on_);
+  set_autocast_enabled(device_, was_on_);
 }
 
 torch::Tensor image_tensor(const ImageBatch& batch, const torch::Device& device) {

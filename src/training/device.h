@@ -26,7 +26,8 @@ class Autocast {
   Autocast& operator=(const Autocast&) = delete;
 
  private:
-  bool was_on_, cpu_;
+  torch::DeviceType device_;
+  bool was_on_;
 };
 
 /// [B, 3, H, W] float32 in channels-last memory on `device`.

@@ -1,12 +1,12 @@
 #include "training/op_group_norm_silu.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/autocast_mode.h>
 
 #include <vector>
 
 #include "base/error.h"
 #include "kernels/group_norm.h"
+#include "training/torch_compat.h"
 
 namespace tessera {
 namespace {
@@ -199,13 +199,13 @@ class GroupNormSilu : public torch::autograd::Function<GroupNormSilu> {
 
 class AutocastOff {
  public:
-  AutocastOff() : cpu_(at::autocast::is_cpu_enabled()), cuda_(at::autocast::is_enabled()) {
-    at::autocast::set_cpu_enabled(false);
-    at::autocast::set_enabled(false);
+  AutocastOff() : cpu_(autocast_enabled(torch::kCPU)), cuda_(autocast_enabled(torch::kCUDA)) {
+    set_autocast_enabled(torch::kCPU, false);
+    set_autocast_enabled(torch::kCUDA, false);
   }
   ~AutocastOff() {
-    at::autocast::set_cpu_enabled(cpu_);
-    at::autocast::set_enabled(cuda_);
+    set_autocast_enabled(torch::kCPU, cpu_);
+    set_autocast_enabled(torch::kCUDA, cuda_);
   }
   AutocastOff(const AutocastOff&) = delete;
   AutocastOff& operator=(const AutocastOff&) = delete;

@@ -1,16 +1,17 @@
 #pragma once
 
-#include <ATen/autocast_mode.h>
 #include <torch/torch.h>
 
 #include "kernels/bf16.h"
+#include "training/torch_compat.h"
 
 namespace tessera {
 
 /// The type in which matrix products of `x` run now: bf16 under autocast, x's own type otherwise.
 inline torch::ScalarType product_type(const torch::Tensor& x) {
-  const bool autocast = x.is_cuda() ? at::autocast::is_enabled() : at::autocast::is_cpu_enabled();
-  return autocast && x.scalar_type() != torch::kFloat64 ? torch::kBFloat16 : x.scalar_type();
+  return autocast_enabled(x.device().type()) && x.scalar_type() != torch::kFloat64
+             ? torch::kBFloat16
+             : x.scalar_type();
 }
 
 /// Statistics are kept in float32, or in float64 for a float64 model (which only tests have).

@@ -1,12 +1,12 @@
 #include "training/recompute.h"
 
 #include <ATen/Context.h>
-#include <ATen/autocast_mode.h>
 
 #include <mutex>
 
 #include "base/error.h"
 #include "training/device.h"
+#include "training/torch_compat.h"
 
 namespace tessera {
 namespace {
@@ -60,10 +60,6 @@ class RewoundRandom {
   std::vector<torch::Tensor> now_;
 };
 
-bool autocast_on(const torch::Device& device) {
-  return device.is_cpu() ? at::autocast::is_cpu_enabled() : at::autocast::is_enabled();
-}
-
 class Recompute : public torch::autograd::Function<Recompute> {
  public:
   // `inputs` are x and the parameters.
@@ -72,10 +68,10 @@ class Recompute : public torch::autograd::Function<Recompute> {
     const auto device = inputs[0].device();
     context->save_for_backward(inputs.vec());
     context->saved_data["body"] = at::IValue::make_capsule(body);
-    context->saved_data["autocast"] = autocast_on(device);
+    context->saved_data["autocast"] = autocast_enabled(device.type());
     context->saved_data["random"] = random_states(device);
     // Of its own, so that its casts of the weights, which know no gradient, are not used later.
-    const Autocast same(autocast_on(device), device);
+    const Autocast same(autocast_enabled(device.type()), device);
     return body->run(inputs[0]);
   }
 
