@@ -28,7 +28,7 @@ TEST(TrainFeatures, WritesAFolderThatLoadsAtAnyImageSize) {
     const auto result = train_features(options);
     EXPECT_EQ(result["task"], "rotations");
     const auto net = FeatureNet::load(options.out, torch::kCPU);
-    EXPECT_EQ(net.hash(), result["feature_space"]);
+    EXPECT_EQ(result["feature_space"], net.hash());
     EXPECT_EQ(read_model_config(options.out, "features").recipe.data.image_size, side);
   }
 }

@@ -171,7 +171,8 @@ TEST(AdversarialTraining, TheModelFolderSaysWhatJudgedIt) {
   EXPECT_EQ(extra["perceptual"], "");
   EXPECT_EQ(extra["features"], "");
   EXPECT_EQ(extra["roll_backs"], 0);
-  for (const auto& tensor : open_model_weights(folder / "model").tensors())
+  const auto weights = open_model_weights(folder / "model");
+  for (const auto& tensor : weights.tensors())
     EXPECT_FALSE(tensor.name.starts_with("main.")) << tensor.name;
 }
 
