@@ -1,7 +1,8 @@
 #include "kernels/nearest_indices.h"
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <random>
 #include <vector>
@@ -78,7 +79,8 @@ class Codebook {
 };
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+  return std::ranges::equal(a, b, {}, std::bit_cast<std::uint32_t, float>,
+                            std::bit_cast<std::uint32_t, float>);
 }
 
 void expect_the_reference(const Codebook& codebook, const std::vector<float>& z) {
@@ -114,10 +116,8 @@ TEST_P(NearestIndices, AreTheSameOnEveryInstructionSet) {
       Codebook(4099, kDim, random_numbers(4099 * kDim, 3)).search(random_numbers(500 * kDim, 4));
   std::uint64_t checksum = 0;
   for (std::size_t row = 0; row < found.indices.size(); ++row) {
-    std::uint32_t bits;
-    std::memcpy(&bits, &found.distances[row], sizeof bits);
     checksum = checksum * 0x9e3779b97f4a7c15 + static_cast<std::uint64_t>(found.indices[row]);
-    checksum = checksum * 0x9e3779b97f4a7c15 + bits;
+    checksum = checksum * 0x9e3779b97f4a7c15 + std::bit_cast<std::uint32_t>(found.distances[row]);
   }
   EXPECT_EQ(checksum, 16877980490821494980u);
 }
