@@ -5,7 +5,7 @@ set(TESSERA_HIGHWAY_DEFINITIONS HWY_COMPILE_ALL_ATTAINABLE
 
 # Files of kernels/ that are to compute the same on every instruction set: not each of them can fuse a product and a sum, so
 # that is done where the code says so, nowhere else.
-set(TESSERA_UNFUSED_KERNELS matmul.cpp matmul_pack.cpp token_weights.cpp)
+set(TESSERA_UNFUSED_KERNELS matmul.cpp matmul_pack.cpp nearest_indices.cpp token_weights.cpp)
 if(TESSERA_FUZZ)  # asks about what enters the kernels; all of them under the sanitizers take clang half an hour
   set(TESSERA_HIGHWAY_DEFINITIONS HWY_COMPILE_ONLY_STATIC)
 endif()

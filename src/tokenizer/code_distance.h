@@ -4,7 +4,16 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+
 namespace tessera {
+
+/// A vector to be compared has a squared length that is NaN or infinite.
+class NotFinite : public Error {
+ public:
+  explicit NotFinite(const std::string& what)
+      : Error(what + " is not finite, or its square is not") {}
+};
 
 /// Most memory that a slice of the [latents, codes] distance matrix takes. At 131,072 codes the
 /// whole matrix of VQ-16's 32,768 latents a step would take 17 GB.
@@ -28,7 +37,9 @@ void for_each_slice(const torch::Tensor& latents, std::int64_t codes, const auto
 /// does: [N, C], [V, C] -> [N, V].
 torch::Tensor code_distances(const torch::Tensor& latents, const torch::Tensor& codebook);
 
-/// Index of each latent's nearest code, the lowest of equals: [N, C], [V, C] -> [N] int64.
-torch::Tensor nearest_codes(const torch::Tensor& latents, const torch::Tensor& codebook);
+/// Index of the nearest code of each row of z, the lowest of equal codes: [N, C], [V, C] -> [N]
+/// int64. On the CPU in float32 this is kernels::nearest_indices: the same on every instruction
+/// set, for any number of threads and whatever the other rows are. Throws NotFinite.
+torch::Tensor nearest_indices(const torch::Tensor& z, const torch::Tensor& codebook);
 
 }  // namespace tessera

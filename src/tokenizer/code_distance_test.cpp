@@ -1,6 +1,11 @@
 #include "tokenizer/code_distance.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tokenizer/double_quantizer_test.h"
 
 namespace tessera {
 namespace {
@@ -39,31 +44,75 @@ TEST(CodeDistance, SlicesCoverEveryLatentOnceInOrder) {
   EXPECT_TRUE(torch::equal(torch::cat(slices), latents));
 }
 
-TEST(CodeDistance, SlicedEqualsUnsliced) {
-  for (const std::int64_t count : {1024, 1025, 3000}) {
-    const auto latents = random({count, 8}, 1), codebook = random({16384, 8}, 2);
-    const auto whole = code_distances(latents, codebook).argmin(1);
-    EXPECT_TRUE(torch::equal(nearest_codes(latents, codebook), whole)) << count;
+TEST(NearestIndices, OfSlicesAreThoseOfTheWholeMatrix) {  // float64 has no kernel
+  for (const std::int64_t count : {512, 513, 1500}) {
+    const auto z = random({count, 8}, 1).to(kDouble), codebook = random({16384, 8}, 2).to(kDouble);
+    const auto whole = code_distances(z, codebook).argmin(1);
+    EXPECT_TRUE(torch::equal(nearest_indices(z, codebook), whole)) << count;
   }
 }
 
-TEST(CodeDistance, TheLowestOfEqualCodesIsChosenInEverySlice) {
-  auto codebook = random({16384, 8}, 3);
-  codebook.slice(0, 8192).copy_(codebook.slice(0, 0, 8192));  // each code twice
-  const auto chosen = nearest_codes(random({3000, 8}, 4), codebook);
-  EXPECT_LT(chosen.max().item<std::int64_t>(), 8192);
+TEST(NearestIndices, OfEqualCodesTheLowestIsChosen) {
+  for (const auto type : {torch::kFloat32, kDouble}) {
+    auto codebook = random({16384, 8}, 3).to(type);
+    codebook.slice(0, 8192).copy_(codebook.slice(0, 0, 8192));  // each code twice
+    const auto z = random({3000, 8}, 4).to(type);
+    const auto chosen = nearest_indices(z, codebook);
+    EXPECT_TRUE(torch::equal(chosen, nearest_indices(z, codebook.slice(0, 0, 8192)))) << type;
+  }
 }
 
-TEST(CodeDistance, NoLatentsHaveNoCodes) {
-  EXPECT_EQ(nearest_codes(torch::empty({0, 8}), random({16, 8}, 5)).sizes().vec(),
+// Many of these codes are equally near but for rounding.
+TEST(NearestIndices, DoNotDependOnTheBatchOrTheThreads) {
+  const auto lattice = [](std::int64_t count, int seed) {
+    const auto x = random({count, 8}, seed).round_().add_(0.5);
+    return x / x.norm(2, 1, true);
+  };
+  const auto codebook = lattice(1000, 5), z = lattice(300, 6);
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  const auto whole = nearest_indices(z, codebook);
+  for (std::int64_t row = 0; row < z.size(0); ++row)
+    EXPECT_TRUE(torch::equal(nearest_indices(z.slice(0, row, row + 1), codebook),
+                             whole.slice(0, row, row + 1)))
+        << row;
+  for (const int count : {2, 3, 7}) {
+    at::set_num_threads(count);
+    EXPECT_TRUE(torch::equal(nearest_indices(z, codebook), whole)) << count;
+  }
+  at::set_num_threads(threads);
+}
+
+TEST(NearestIndices, TakeViewsThatAreNotContiguous) {
+  const auto z = random({8, 100}, 7).t(), codebook = random({16, 50}, 8).t().slice(1, 3, 11);
+  EXPECT_TRUE(torch::equal(nearest_indices(z, codebook),
+                           nearest_indices(z.contiguous(), codebook.contiguous())));
+}
+
+TEST(NearestIndices, WhatIsNotFiniteIsRefused) {
+  for (const auto type : {torch::kFloat32, kDouble})
+    for (const double value : {std::nan(""), HUGE_VAL, -HUGE_VAL, type == kDouble ? 1e200 : 1e20}) {
+      const auto z = random({100, 8}, 9).to(type), codebook = random({50, 8}, 10).to(type);
+      auto wrong_z = z.clone(), wrong_codebook = codebook.clone();
+      wrong_z[99][7] = wrong_codebook[49][7] = value;
+      EXPECT_THROW(nearest_indices(wrong_z, codebook), NotFinite) << type << " " << value;
+      EXPECT_THROW(nearest_indices(z, wrong_codebook), NotFinite) << type << " " << value;
+      EXPECT_NO_THROW(nearest_indices(z, codebook));
+    }
+}
+
+TEST(NearestIndices, OfNothingAreNone) {
+  EXPECT_EQ(nearest_indices(torch::empty({0, 8}), random({16, 8}, 5)).sizes().vec(),
             (std::vector<std::int64_t>{0}));
+  EXPECT_EQ(nearest_indices(torch::empty({0, 8}, kDouble), random({16, 8}, 5).to(kDouble)).size(0),
+            0);
 }
 
 // The paper's largest codebook, against squared differences in float64.
-TEST(CodeDistance, FindsTheNearestOf131072Codes) {
+TEST(NearestIndices, AreThoseOfTheNearestOf131072Codes) {
   constexpr std::int64_t kCodes = 131072, kLatents = 2000;
   const auto latents = random({kLatents, 8}, 6), codebook = random({kCodes, 8}, 7);
-  const auto chosen = nearest_codes(latents, codebook);
+  const auto chosen = nearest_indices(latents, codebook);
   const auto exact_codes = codebook.to(torch::kFloat64);
   for (std::int64_t row = 0; row < kLatents; row += 61) {
     const auto distances = (exact_codes - latents[row]).square().sum(1);

@@ -38,7 +38,7 @@ torch::Tensor QuantizerImpl::codes_now() {
 
 torch::Tensor QuantizerImpl::nearest(const torch::Tensor& vectors) {
   torch::NoGradGuard no_grad;
-  return nearest_codes(vectors, codes_now());
+  return nearest_indices(vectors, codes_now());
 }
 
 torch::Tensor QuantizerImpl::look_up(const torch::Tensor& codes) {
@@ -50,7 +50,7 @@ Coded QuantizerImpl::forward(const torch::Tensor& latents) {
   auto rows = by_position(latents.to(embedding_->weight.scalar_type()));  // [B, h, w, code_size]
   if (l2_normalised_) rows = unit_length(rows, -1);
   const auto codebook = codes_now().detach();
-  const auto codes = nearest_codes(rows.reshape({-1, rows.size(3)}), codebook);
+  const auto codes = nearest_indices(rows.reshape({-1, rows.size(3)}), codebook);
   const auto chosen = F::embedding(codes, codebook).view_as(rows);
   const auto pass_gradient = gradient_ == CodeGradient::rotation ? rotate_onto : straight_through;
   return {rows.permute({0, 3, 1, 2}), pass_gradient(rows, chosen).permute({0, 3, 1, 2}),

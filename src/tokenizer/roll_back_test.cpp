@@ -118,13 +118,25 @@ TEST(RollBack, GivesUpAfterAsManyAsTheRecipeAllows) {
   EXPECT_EQ(roll_backs_of(folder / "run").size(), 2u);
 }
 
+TEST(RollBack, AnEncoderWhoseOutputIsNotFiniteHasDiverged) {
+  auto trainer = tiny_trainer(tiny_recipe());
+  trainer.step(0, false);
+  auto state = trainer.state();
+  for (auto& [name, tensor] : state)
+    if (name.ends_with("encoder.conv_in.weight")) tensor = torch::full_like(tensor, std::nan(""));
+  trainer.load_state(state, "test");
+  EXPECT_THROW(trainer.step(1, false), Diverged);
+  EXPECT_THROW(trainer.validate(), Diverged);
+}
+
 TEST(RollBack, WithoutRollBacksNothingIsKeptAndTheFirstAlarmEndsTheRun) {
   const TemporaryFolder folder;
   auto recipe = absurd_rate();
   recipe.tokenizer_training.roll_backs = 0;
   recipe.tokenizer_training.learning_rate = 1e30;
   const auto problem = error_of([&] { run(recipe, folder / "run", 100); });
-  EXPECT_NE(problem.find("has diverged: the reconstruction loss is not finite"), std::string::npos)
+  EXPECT_NE(problem.find("has diverged: the output of the encoder is not finite"),
+            std::string::npos)
       << problem;
   EXPECT_FALSE(fs::exists(folder / "run/training/good.safetensors"));
 }

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "tokenizer/adversarial_loss.h"
+#include "tokenizer/code_distance.h"
 #include "tokenizer/flops.h"
 #include "training/device.h"
 #include "training/schedule.h"
@@ -168,12 +169,21 @@ void TokenizerTrainer::initialise_codebook() {
                         mix({seed_, 0xc0deb00c}));
   std::vector<torch::Tensor> rows;
   for (std::int64_t count = 0; count < codes; count += rows.back().size(0))
-    rows.push_back(as_rows(model_->encode(image_tensor(loader.next(), device_)).latents));
+    rows.push_back(as_rows(encode(image_tensor(loader.next(), device_)).latents));
   const auto all = torch::cat(rows);
   const auto chosen = torch::randperm(all.size(0), device_).slice(0, 0, codes);
   const auto every = torch::arange(codes, device_);
   model_->quantizer()->move_codes(every, all.index_select(0, chosen));
   ema_.place_rows(kCodebook, every);
+}
+
+// No loss can be computed from an output of the encoder that is not finite.
+Coded TokenizerTrainer::encode(const torch::Tensor& images) {
+  try {
+    return model_->encode(images);
+  } catch (const NotFinite& cause) {
+    throw Diverged(cause.what());
+  }
 }
 
 Losses TokenizerTrainer::losses(const torch::Tensor& images, std::int64_t step) {
@@ -184,7 +194,7 @@ Losses TokenizerTrainer::losses(const torch::Tensor& images, std::int64_t step) 
   Coded coded;
   {
     torch::AutoGradMode grad(!(frozen.encoder && frozen.quantizer));
-    coded = model_->encode(images);
+    coded = encode(images);
   }
   losses.decoded = model_->decode(coded.quantized);
   add_reconstruction(losses, images);

@@ -46,6 +46,7 @@ class TokenizerTrainer : public Trainer {
  private:
   void begin(std::int64_t step);
   void initialise_codebook();
+  Coded encode(const torch::Tensor& images);  // throws Diverged
   Losses losses(const torch::Tensor& images, std::int64_t step);
   void add_reconstruction(Losses& losses, const torch::Tensor& images);
   void add_adversarial(Losses& losses, std::int64_t step);

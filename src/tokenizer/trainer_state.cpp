@@ -21,7 +21,7 @@ nlohmann::json TokenizerTrainer::validate() {
                  [&](const ImageBatch& batch) {
                    const Autocast autocast(bf16_, device_);
                    const auto images = image_tensor(batch, device_);
-                   const auto coded = model_->encode(images);
+                   const auto coded = encode(images);
                    const auto decoded = model_->decode(coded.quantized).clamp(-1, 1);
                    usage.add(coded.codes);
                    count += images.size(0);
