@@ -84,8 +84,9 @@ class Planner {
 
   Plan plan() {
     for (const auto& sweep : file_.sweeps) add(sweep);
-    for (auto& run : generators_) give_id(run);
-    return {in_order()};
+    for (auto& run : runs_)
+      if (run.kind == RunKind::generator) give_id(run);
+    return {std::move(runs_)};
   }
 
  private:
@@ -98,19 +99,8 @@ class Planner {
     runs_.push_back(run);
   }
 
-  // Each tokenizer before its generators: rows are complete early.
-  std::vector<PlannedRun> in_order() {
-    std::vector<PlannedRun> runs;
-    for (auto& first : runs_) {
-      const auto id = first.id;
-      runs.push_back(std::move(first));
-      for (const auto& generator : generators_)
-        if (generator.needs.back() == id) runs.push_back(generator);
-    }
-    return runs;
-  }
-
-  // Seed by seed, so that what a finding pairs is there early.
+  // Runs are in the order of work: seed by seed, each tokenizer followed by the sweep's generators
+  // on it, so that an interrupted study holds whole comparisons.
   void add(const Sweep& sweep) {
     auto generators = sweep.generators;
     if (generators.empty()) generators.push_back({.name = "recipe", .set = {}});
@@ -204,8 +194,8 @@ class Planner {
 
   // The generator that is trained alike, whatever its points.
   PlannedRun& find_or_add(const PlannedRun& run) {
-    for (auto& other : generators_)
-      if (other.needs == run.needs &&
+    for (auto& other : runs_)
+      if (other.kind == RunKind::generator && other.needs == run.needs &&
           to_json(other.recipe.generator) == to_json(run.recipe.generator) &&
           to_json(other.recipe.generator_training) == to_json(run.recipe.generator_training) &&
           to_json(other.recipe.sampling) == to_json(run.recipe.sampling)) {
@@ -214,8 +204,8 @@ class Planner {
                       ": give it that name");
         return other;
       }
-    generators_.push_back(run);
-    return generators_.back();
+    runs_.push_back(run);
+    return runs_.back();
   }
 
   static void add_points(PlannedRun& run, const std::vector<int>& points,
@@ -251,7 +241,7 @@ class Planner {
   std::vector<std::string> features_;
   std::map<std::string, std::string> tokenizers_;  // id to name
   std::map<std::string, nlohmann::json> named_;    // what designs and generators are set to
-  std::vector<PlannedRun> runs_, generators_;      // runs_: features and tokenizers
+  std::vector<PlannedRun> runs_;
 };
 
 // What a finding may name: the rows that will be there.

@@ -31,7 +31,9 @@ struct PlannedRun {
   Recipe recipe;            ///< with `set` applied
 };
 
-/// All runs, each after those it needs; what several sweeps ask for is there once.
+/// All runs, each after those it needs, in the order of work: by sweep as in the file, then seed,
+/// then design, a tokenizer followed by its generators. What several sweeps ask for is there once,
+/// in the place of the first.
 struct Plan {
   std::vector<PlannedRun> runs;
 
