@@ -20,11 +20,12 @@ constexpr std::array<std::string_view, 3> choice_names(RunKind) {
 struct PlannedRun {
   std::string id;  ///< from everything that decides what it makes
   RunKind kind = RunKind::features;
-  std::vector<std::string> needs;  ///< ids of runs that come before
-  std::string design, generator;   ///< names, with the values of axes
-  std::vector<std::string> set;    ///< changes of the recipe, in order
-  std::uint64_t seed = 0;
-  std::vector<int> points;  ///< generator: steps of its finished models, rising
+  std::vector<std::string> needs;    ///< ids of runs that come before
+  std::string design, generator;     ///< names, with the values of axes
+  std::vector<std::string> set;      ///< changes of the recipe, in order
+  std::uint64_t seed = 0;            ///< of the tokenizer
+  std::uint64_t generator_seed = 0;  ///< of the generator and its samples
+  std::vector<int> points;           ///< generator: steps of its finished models, rising
   /// generator: the sweeps that asked for each point
   std::vector<std::vector<std::string>> sweeps;
   nlohmann::json settings;  ///< what the file varies: "table.key" to this run's value
