@@ -51,6 +51,9 @@ class MeasuredSamples {
     const auto rows = features_of(references_.net(), decoded(codes));
     auto result = compare(references_.held_out(), rows);
     result["fd_reconstructions"] = frechet_distance_to(references_.reconstructions(), rows);
+    if (const auto half = rows.size(0) / 2; half >= 2)  // classes come in turn: each has its part
+      result["fd_halves"] = {frechet_distance_to(references_.held_out(), rows.slice(0, 0, half)),
+                             frechet_distance_to(references_.held_out(), rows.slice(0, half))};
     result["cfg"] = guidance;
     result["guidance_search"] = tried;
     if (options_.nearest_train) result["nearest_train"] = nearest(codes);

@@ -22,7 +22,7 @@ class StudyExperiment {
                   const RunOptions& options)
       : file_(file), folder_(folder), run_(run), here_(folder.models(run.id)) {
     static_cast<RunOptions&>(options_) = stage_options<RunOptions>(options);
-    options_.seed = run.seed;
+    options_.seed = run.kind == RunKind::generator ? run.generator_seed : run.seed;
     options_.recipe = file.recipe;
     options_.overrides = run.set;
     options_.data = file.data;
@@ -44,7 +44,7 @@ class StudyExperiment {
     result["run"] = to_json(run_);
     result["recipe"] = to_json(run_.recipe);
     result["threads"] = options_.threads;
-    result.update(made_by(run_.seed));
+    result.update(made_by(options_.seed));
     return result;
   }
 

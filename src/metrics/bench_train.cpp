@@ -43,9 +43,8 @@ double seconds_of(const std::function<void()>& work) {
 Subject tokenizer_subject(const Recipe& recipe, int batch, const torch::Device& device) {
   auto model = std::make_shared<torch::nn::Module>();
   const auto tokenizer = model->register_module("tokenizer", VqModel(recipe.tokenizer));
-  const auto regularizer = model->register_module(
-      "regularizer",
-      CausalRegularizer(recipe.regularizer, recipe.tokenizer.code_size, recipe.tokens_per_image()));
+  const auto regularizer =
+      model->register_module("regularizer", CausalRegularizer(recipe, /*seed=*/0));
   const auto side = recipe.data.image_size;
   const auto images = torch::rand({batch, 3, side, side}, device)
                           .mul_(2)

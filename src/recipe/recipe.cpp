@@ -69,6 +69,13 @@ void validate_image_size(int image_size, const TokenizerTrainingConfig& config) 
           "features: LPIPS needs a data.image_size of at least 16");
 }
 
+int regularized_channels(const TokenizerConfig& tokenizer, RegularizerAttach attach,
+                         RegularizedLatents which) {
+  const bool wide =
+      which == RegularizedLatents::continuous && attach == RegularizerAttach::features;
+  return wide ? tokenizer.latent_channels : tokenizer.code_size;
+}
+
 }  // namespace
 
 void DataConfig::validate() const {
@@ -109,6 +116,15 @@ void TokenizerConfig::validate(int image_size) const {
               std::to_string(multipliers.size() - 1) + " times");
 }
 
+int RegularizerConfig::input_channels(const TokenizerConfig& tokenizer) const {
+  return regularized_channels(tokenizer, attach, input);
+}
+
+int RegularizerConfig::output_channels(const TokenizerConfig& tokenizer) const {
+  if (loss == RegularizerLoss::cross_entropy) return tokenizer.code_size;  // a point in code space
+  return regularized_channels(tokenizer, attach, target);
+}
+
 void RegularizerConfig::validate() const {
   require(weight >= 0, "regularizer.weight", weight, "0 or more");
   require(start_step >= 0, "regularizer.start_step", start_step, "0 or more");
@@ -119,6 +135,19 @@ void RegularizerConfig::validate() const {
           "a multiple of heads, up to 16384");
   require(learning_rate > 0, "regularizer.learning_rate", learning_rate, "above 0");
   require(weight_decay >= 0, "regularizer.weight_decay", weight_decay, "0 or more");
+  const bool squared_error = loss == RegularizerLoss::l2;
+  const bool uses_continuous = input == RegularizedLatents::continuous ||
+                               (squared_error && target == RegularizedLatents::continuous);
+  require(attach == RegularizerAttach::code || uses_continuous, "regularizer.attach",
+          choice_name(attach),
+          std::string("code where regularizer.input is quantized and ") +
+              (squared_error ? "target is too" : "loss is cross_entropy") +
+              ": no other latents are used");
+  require(reduction == RegularizerReduction::mean || (squared_error && !variance_normalised),
+          "regularizer.reduction", choice_name(reduction),
+          squared_error ? "mean where regularizer.variance_normalised is true: the number of "
+                          "dimensions cancels"
+                        : "mean where regularizer.loss is cross_entropy");
 }
 
 void TokenizerTrainingConfig::validate() const {

@@ -97,6 +97,11 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"regularizer.input=discrete",
                  "input is \"discrete\", expected one of continuous, quantized"},
         BadValue{"regularizer.loss=l1", "loss is \"l1\", expected one of l2, cross_entropy"},
+        BadValue{"regularizer.attach=decoder",
+                 "attach is \"decoder\", expected one of code, projection, features"},
+        BadValue{"regularizer.reduction=max", "reduction is \"max\", expected one of mean, sum"},
+        BadValue{"regularizer.order=random",
+                 "order is \"random\", expected one of raster, shuffled"},
         BadValue{"regularizer.target=codes",
                  "target is \"codes\", expected one of continuous, quantized"},
         BadValue{"tokenizer_training.entropy_weight=-1",
@@ -135,6 +140,50 @@ TEST_F(Recipes, ALossWithoutATermIsRefused) {
   EXPECT_THAT(problem_with({"tokenizer_training.l1_weight=0", "tokenizer_training.l2_weight=0",
                             "tokenizer_training.perceptual_weight=0"}),
               HasSubstr("above 0 when no other reconstruction loss is on"));
+}
+
+TEST_F(Recipes, RegularizerChoicesThatChangeNothingAreRefused) {
+  const std::string projection = "regularizer.attach=projection",
+                    features = "regularizer.attach=features",
+                    quantized = "regularizer.target=quantized",
+                    continuous = "regularizer.input=continuous",
+                    cross_entropy = "regularizer.loss=cross_entropy",
+                    sum = "regularizer.reduction=sum",
+                    literal = "regularizer.variance_normalised=false";
+  EXPECT_EQ(problem_with({projection}), "");  // reads codes, predicts the projection
+  EXPECT_EQ(problem_with({features}), "");
+  EXPECT_EQ(problem_with({features, continuous, quantized}), "");  // the other way round
+  EXPECT_EQ(problem_with({features, continuous, cross_entropy}), "");
+  EXPECT_THAT(problem_with({features, quantized}),
+              HasSubstr("regularizer.attach is \"features\", expected code where "
+                        "regularizer.input is quantized and target is too"));
+  EXPECT_THAT(problem_with({projection, cross_entropy}),
+              HasSubstr("regularizer.attach is \"projection\", expected code where "
+                        "regularizer.input is quantized and loss is cross_entropy"));
+  EXPECT_EQ(problem_with({sum, literal}), "");
+  EXPECT_THAT(problem_with({sum}),
+              HasSubstr("regularizer.reduction is \"sum\", expected mean where "
+                        "regularizer.variance_normalised is true"));
+  EXPECT_THAT(problem_with({sum, literal, cross_entropy}),
+              HasSubstr("expected mean where regularizer.loss is cross_entropy"));
+}
+
+TEST_F(Recipes, TheRegularizerIsAsWideAsWhatItIsAttachedTo) {
+  TokenizerConfig tokenizer;
+  tokenizer.latent_channels = 24, tokenizer.code_size = 6;
+  const auto channels = [&](const std::vector<std::string>& set) {
+    write_file(path_, "");
+    const auto config = load_recipe(path_, set).regularizer;
+    return std::pair(config.input_channels(tokenizer), config.output_channels(tokenizer));
+  };
+  const std::string features = "regularizer.attach=features",
+                    continuous = "regularizer.input=continuous";
+  EXPECT_EQ(channels({}), std::pair(6, 6));
+  EXPECT_EQ(channels({"regularizer.attach=projection", continuous}), std::pair(6, 6));
+  EXPECT_EQ(channels({features}), std::pair(6, 24));
+  EXPECT_EQ(channels({features, continuous}), std::pair(24, 24));
+  EXPECT_EQ(channels({features, continuous, "regularizer.target=quantized"}), std::pair(24, 6));
+  EXPECT_EQ(channels({features, continuous, "regularizer.loss=cross_entropy"}), std::pair(24, 6));
 }
 
 TEST_F(Recipes, LossesWhoseNetworksNeedLargerImagesAreRefused) {

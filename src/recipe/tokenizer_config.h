@@ -65,6 +65,26 @@ constexpr std::array<std::string_view, 2> choice_names(RegularizedLatents) {
   return {"continuous", "quantized"};
 }
 
+/// The tensor before quantization that the regularizer acts on: the latents that the quantizer
+/// compares with its codes, the projection that they are before normalisation, or the encoder's
+/// output before the projection.
+enum class RegularizerAttach { code, projection, features };
+constexpr std::array<std::string_view, 3> choice_names(RegularizerAttach) {
+  return {"code", "projection", "features"};
+}
+
+/// Over the dimensions of a latent.
+enum class RegularizerReduction { mean, sum };
+constexpr std::array<std::string_view, 2> choice_names(RegularizerReduction) {
+  return {"mean", "sum"};
+}
+
+/// The order of tokens: the generator's, or a random permutation.
+enum class RegularizerOrder { raster, shuffled };
+constexpr std::array<std::string_view, 2> choice_names(RegularizerOrder) {
+  return {"raster", "shuffled"};
+}
+
 /// What the causal transformer predicts: the next latent (squared error) or the next code's index.
 enum class RegularizerLoss { l2, cross_entropy };
 constexpr std::array<std::string_view, 2> choice_names(RegularizerLoss) {
@@ -77,8 +97,11 @@ struct RegularizerConfig {
   RegularizerLoss loss = RegularizerLoss::l2;
   RegularizedLatents input = RegularizedLatents::quantized;
   RegularizedLatents target = RegularizedLatents::continuous;
+  RegularizerAttach attach = RegularizerAttach::code;
   bool detach_target = false;
   bool variance_normalised = true;
+  RegularizerReduction reduction = RegularizerReduction::mean;
+  RegularizerOrder order = RegularizerOrder::raster;
   int start_step = 0;
   int anneal_steps = 1000;
   int depth = 2;
@@ -98,11 +121,23 @@ struct RegularizerConfig {
           "quantized ones");
     field("target", target,
           "loss l2: what is predicted, the next latent before quantization (the paper) or after");
+    field(
+        "attach", attach,
+        "what `continuous` is in input and target: the latents that are compared with codes (unit "
+        "vectors where tokenizer.l2_normalised is on), their projection before normalisation, or "
+        "the encoder's latent_channels features before the projection; the paper leaves it open");
     field("detach_target", detach_target,
           "loss l2: stop the gradient through the predicted latent");
     field(
         "variance_normalised", variance_normalised,
         "loss l2: divide it by the latents' own variance, so that it cannot fall by bunching them");
+    field(
+        "reduction", reduction,
+        "loss l2 without variance_normalised: mean or sum of squared errors over the dimensions of "
+        "a latent; the paper leaves it open");
+    field("order", order,
+          "raster, as the generator reads, or shuffled: one permutation for the whole run, drawn "
+          "from its seed, as a control of what order contributes");
     field("start_step", start_step, "first step at which the weight rises from 0");
     field("anneal_steps", anneal_steps,
           "steps in which the weight rises smoothly to its full value");
@@ -115,6 +150,10 @@ struct RegularizerConfig {
           "take fewer tokenizer steps, by the regularizer's counted share of the FLOPs");
   }
   bool on() const { return weight > 0; }
+  /// Channels of what the causal transformer reads.
+  int input_channels(const TokenizerConfig& tokenizer) const;
+  /// Channels of what it predicts.
+  int output_channels(const TokenizerConfig& tokenizer) const;
   void validate() const;
 };
 

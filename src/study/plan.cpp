@@ -11,6 +11,24 @@ namespace tessera {
 namespace {
 
 constexpr std::size_t kIdDigits = 10;
+constexpr std::uint64_t kGeneratorSeedStep = 1000;
+
+// Settings younger than studies whose results are kept: they are part of an id only where they
+// differ from their default, so that the id of an older run stays what it was.
+constexpr std::array kYoungSettings = {"/regularizer/attach", "/regularizer/reduction",
+                                       "/regularizer/order"};
+
+// A recipe's settings as ids are made of them.
+nlohmann::json settings_of_id(const Recipe& recipe) {
+  auto json = to_json(recipe);
+  const auto defaults = to_json(Recipe{});
+  for (const char* place : kYoungSettings) {
+    const nlohmann::json::json_pointer pointer(place);
+    if (json.at(pointer) == defaults.at(pointer))
+      json.at(pointer.parent_pointer()).erase(pointer.back());
+  }
+  return json;
+}
 
 std::string table_of(const std::string& key) { return key.substr(0, key.find('.')); }
 std::string key_of(const std::string& assignment) {
@@ -32,13 +50,12 @@ bool is_of_design(const std::string& key) {
 struct Variant {
   std::string name;
   std::vector<std::string> set;
+  int seeds = 1;
 };
 
 // Every combination of the values of the axes of one stage.
-std::vector<Variant> variants_of(const std::vector<NamedSettings>& bases, const Sweep& sweep,
+std::vector<Variant> variants_of(std::vector<Variant> variants, const Sweep& sweep,
                                  bool generator) {
-  std::vector<Variant> variants;
-  for (const auto& base : bases) variants.push_back({base.name, base.set});
   for (const auto& axis : sweep.axes) {
     if (is_of_generator(axis.key) != generator) continue;
     std::vector<Variant> more;
@@ -53,6 +70,19 @@ std::vector<Variant> variants_of(const std::vector<NamedSettings>& bases, const 
   return variants;
 }
 
+std::vector<Variant> designs_of(const Sweep& sweep) {
+  std::vector<Variant> designs;
+  for (const auto& base : sweep.designs) designs.push_back({base.name, base.set});
+  return variants_of(std::move(designs), sweep, false);
+}
+
+std::vector<Variant> generators_of(const Sweep& sweep) {
+  std::vector<Variant> generators;
+  for (const auto& base : sweep.generators) generators.push_back({base.name, base.set, base.seeds});
+  if (generators.empty()) generators.push_back({"recipe", {}});
+  return variants_of(std::move(generators), sweep, true);
+}
+
 nlohmann::json value_of(const nlohmann::json& recipe, const std::string& key) {
   const auto table = table_of(key);
   return recipe.value(table, nlohmann::json::object())
@@ -63,9 +93,10 @@ nlohmann::json value_of(const nlohmann::json& recipe, const std::string& key) {
 std::set<std::string> varied_keys(const SweepFile& file) {
   std::set<std::string> keys;
   for (const auto& sweep : file.sweeps) {
-    for (const auto* list : {&sweep.designs, &sweep.generators})
-      for (const auto& item : *list)
-        for (const auto& assignment : item.set) keys.insert(key_of(assignment));
+    for (const auto& design : sweep.designs)
+      for (const auto& assignment : design.set) keys.insert(key_of(assignment));
+    for (const auto& generator : sweep.generators)
+      for (const auto& assignment : generator.set) keys.insert(key_of(assignment));
     for (const auto& axis : sweep.axes) keys.insert(axis.key);
   }
   return keys;
@@ -84,8 +115,9 @@ class Planner {
 
   Plan plan() {
     for (const auto& sweep : file_.sweeps) add(sweep);
-    for (auto& run : generators_) give_id(run);
-    return {in_order()};
+    for (auto& run : runs_)
+      if (run.kind == RunKind::generator) give_id(run);
+    return {std::move(runs_)};
   }
 
  private:
@@ -98,27 +130,14 @@ class Planner {
     runs_.push_back(run);
   }
 
-  // Each tokenizer before its generators: rows are complete early.
-  std::vector<PlannedRun> in_order() {
-    std::vector<PlannedRun> runs;
-    for (auto& first : runs_) {
-      const auto id = first.id;
-      runs.push_back(std::move(first));
-      for (const auto& generator : generators_)
-        if (generator.needs.back() == id) runs.push_back(generator);
-    }
-    return runs;
-  }
-
-  // Seed by seed, so that what a finding pairs is there early.
+  // Runs are in the order of work: seed by seed, each tokenizer followed by the sweep's generators
+  // on it, so that an interrupted study holds whole comparisons.
   void add(const Sweep& sweep) {
-    auto generators = sweep.generators;
-    if (generators.empty()) generators.push_back({.name = "recipe", .set = {}});
     for (const auto seed : sweep.seeds.empty() ? file_.seeds : sweep.seeds)
-      for (const auto& design : variants_of(sweep.designs, sweep, false)) {
+      for (const auto& design : designs_of(sweep)) {
         const auto tokenizer = add_tokenizer(sweep, design, seed);
-        for (const auto& generator : variants_of(generators, sweep, true))
-          add_generator(sweep, design, generator, seed, tokenizer);
+        for (const auto& generator : generators_of(sweep))
+          add_generators(sweep, design, generator, tokenizer);
       }
   }
 
@@ -127,7 +146,7 @@ class Planner {
     PlannedRun run;
     run.set = file_.set;
     run.set.insert(run.set.end(), set.begin(), set.end());
-    run.seed = seed;
+    run.seed = run.generator_seed = seed;
     try {
       run.recipe = load_recipe(file_.recipe, run.set);
     } catch (const Error& error) {
@@ -147,7 +166,7 @@ class Planner {
                   " is set otherwise than where it was named before: give it another name");
   }
 
-  std::string add_tokenizer(const Sweep& sweep, const Variant& design, std::uint64_t seed) {
+  PlannedRun add_tokenizer(const Sweep& sweep, const Variant& design, std::uint64_t seed) {
     for (const auto& assignment : design.set)
       if (!is_of_design(key_of(assignment)))
         throw Error("sweep " + sweep.name + ", design " + design.name + " sets " +
@@ -160,10 +179,11 @@ class Planner {
     run.kind = RunKind::tokenizer;
     run.needs = features_;
     run.design = design.name;
-    run.id = id_of("t", {{"data", to_json(run.recipe.data)},
-                         {"tokenizer", to_json(run.recipe.tokenizer)},
-                         {"regularizer", to_json(run.recipe.regularizer)},
-                         {"training", to_json(run.recipe.tokenizer_training)},
+    const auto settings = settings_of_id(run.recipe);
+    run.id = id_of("t", {{"data", settings["data"]},
+                         {"tokenizer", settings["tokenizer"]},
+                         {"regularizer", settings["regularizer"]},
+                         {"training", settings["tokenizer_training"]},
                          {"seed", seed},
                          {"images", inputs_.images},
                          {"held_out", inputs_.held_out},
@@ -177,11 +197,12 @@ class Planner {
     else if (place->second != design.name)
       throw Error("sweep " + sweep.name + ", design " + design.name + " is the same as " +
                   place->second + ": give it that name");
-    return run.id;
+    return run;
   }
 
-  void add_generator(const Sweep& sweep, const Variant& design, const Variant& generator,
-                     std::uint64_t seed, const std::string& tokenizer) {
+  // One for each of its seeds.
+  void add_generators(const Sweep& sweep, const Variant& design, const Variant& generator,
+                      const PlannedRun& tokenizer) {
     for (const auto& assignment : generator.set)
       if (!is_of_generator(key_of(assignment)))
         throw Error("sweep " + sweep.name + ", generator " + generator.name + " sets " +
@@ -189,23 +210,27 @@ class Planner {
     auto set = design.set;
     set.insert(set.end(), generator.set.begin(), generator.set.end());
     const auto what = "generator " + generator.name;
-    auto run = make_run(sweep, what, set, seed);
+    auto run = make_run(sweep, what, set, tokenizer.seed);
     require_same(sweep, what, {to_json(run.recipe.generator), to_json(run.recipe.sampling)});
     require_same(sweep, what + " of design " + design.name, to_json(run.recipe.generator_training));
     run.kind = RunKind::generator;
     run.needs = features_;
-    run.needs.push_back(tokenizer);
+    run.needs.push_back(tokenizer.id);
     run.design = design.name;
     run.generator = generator.name;
     auto points = sweep.points.empty() ? file_.points : sweep.points;
     if (points.empty()) points = {run.recipe.generator_training.steps};
-    add_points(find_or_add(run), points, sweep.name);
+    for (int i = 0; i < generator.seeds; ++i) {
+      run.generator_seed = run.seed + static_cast<std::uint64_t>(i) * kGeneratorSeedStep;
+      add_points(find_or_add(run), points, sweep.name);
+    }
   }
 
   // The generator that is trained alike, whatever its points.
   PlannedRun& find_or_add(const PlannedRun& run) {
-    for (auto& other : generators_)
-      if (other.needs == run.needs &&
+    for (auto& other : runs_)
+      if (other.kind == RunKind::generator && other.needs == run.needs &&
+          other.generator_seed == run.generator_seed &&
           to_json(other.recipe.generator) == to_json(run.recipe.generator) &&
           to_json(other.recipe.generator_training) == to_json(run.recipe.generator_training) &&
           to_json(other.recipe.sampling) == to_json(run.recipe.sampling)) {
@@ -214,8 +239,8 @@ class Planner {
                       ": give it that name");
         return other;
       }
-    generators_.push_back(run);
-    return generators_.back();
+    runs_.push_back(run);
+    return runs_.back();
   }
 
   static void add_points(PlannedRun& run, const std::vector<int>& points,
@@ -233,16 +258,17 @@ class Planner {
   }
 
   void give_id(PlannedRun& run) const {
+    const auto settings = settings_of_id(run.recipe);
     run.id = id_of("g", {{"needs", run.needs},
-                         {"generator", to_json(run.recipe.generator)},
-                         {"training", to_json(run.recipe.generator_training)},
-                         {"sampling", to_json(run.recipe.sampling)},
+                         {"generator", settings["generator"]},
+                         {"training", settings["generator_training"]},
+                         {"sampling", settings["sampling"]},
                          {"points", run.points},
                          {"decay", file_.decay_fraction},
                          {"samples", file_.samples},
                          {"search", file_.search_samples},
                          {"guidance", file_.guidance},
-                         {"seed", run.seed}});
+                         {"seed", run.generator_seed}});
   }
 
   const SweepFile& file_;
@@ -251,7 +277,7 @@ class Planner {
   std::vector<std::string> features_;
   std::map<std::string, std::string> tokenizers_;  // id to name
   std::map<std::string, nlohmann::json> named_;    // what designs and generators are set to
-  std::vector<PlannedRun> runs_, generators_;      // runs_: features and tokenizers
+  std::vector<PlannedRun> runs_;
 };
 
 // What a finding may name: the rows that will be there.
@@ -325,6 +351,7 @@ nlohmann::json to_json(const PlannedRun& run) {
           {"generator", run.generator},
           {"set", run.set},
           {"seed", run.seed},
+          {"generator_seed", run.generator_seed},
           {"points", run.points},
           {"sweeps", run.sweeps},
           {"settings", run.settings}};

@@ -20,18 +20,21 @@ constexpr std::array<std::string_view, 3> choice_names(RunKind) {
 struct PlannedRun {
   std::string id;  ///< from everything that decides what it makes
   RunKind kind = RunKind::features;
-  std::vector<std::string> needs;  ///< ids of runs that come before
-  std::string design, generator;   ///< names, with the values of axes
-  std::vector<std::string> set;    ///< changes of the recipe, in order
-  std::uint64_t seed = 0;
-  std::vector<int> points;  ///< generator: steps of its finished models, rising
+  std::vector<std::string> needs;    ///< ids of runs that come before
+  std::string design, generator;     ///< names, with the values of axes
+  std::vector<std::string> set;      ///< changes of the recipe, in order
+  std::uint64_t seed = 0;            ///< of the tokenizer
+  std::uint64_t generator_seed = 0;  ///< of the generator and its samples
+  std::vector<int> points;           ///< generator: steps of its finished models, rising
   /// generator: the sweeps that asked for each point
   std::vector<std::vector<std::string>> sweeps;
   nlohmann::json settings;  ///< what the file varies: "table.key" to this run's value
   Recipe recipe;            ///< with `set` applied
 };
 
-/// All runs, each after those it needs; what several sweeps ask for is there once.
+/// All runs, each after those it needs, in the order of work: by sweep as in the file, then seed,
+/// then design, a tokenizer followed by its generators. What several sweeps ask for is there once,
+/// in the place of the first.
 struct Plan {
   std::vector<PlannedRun> runs;
 

@@ -57,6 +57,24 @@ TEST_F(Plans, EveryDesignWithEveryGeneratorAndSeed) {
   EXPECT_EQ(found.runs[2].settings["generator.dim"], 768);  // what others vary is told, too
 }
 
+TEST_F(Plans, WorkGoesBySweepThenSeedThenDesignEachTokenizerWithItsGenerators) {
+  const auto found =
+      plan("seeds = [1, 2]\n" + std::string(kTwoDesigns) +
+           "generator = [{name = \"S\", set = [\"generator.dim=192\"]}, {name = \"M\"}]\n"
+           "[[sweep]]\nname = \"later\"\nseeds = [1]\n"
+           "design = [{name = \"plain\", set = [\"regularizer.weight=0\"]}, "
+           "{name = \"weak\", set = [\"regularizer.weight=0.01\"]}]\n"
+           "generator = [{name = \"L\", set = [\"generator.dim=960\"]}, {name = \"M\"}]\n");
+  std::vector<std::string> order;
+  for (const auto& run : found.runs)
+    order.push_back(std::to_string(run.seed) + " " + run.design + " " + run.generator);
+  EXPECT_THAT(order, ElementsAre("1 plain ", "1 plain S", "1 plain M",  //
+                                 "1 CRT ", "1 CRT S", "1 CRT M",        //
+                                 "2 plain ", "2 plain S", "2 plain M",  //
+                                 "2 CRT ", "2 CRT S", "2 CRT M",        //
+                                 "1 plain L", "1 weak ", "1 weak L", "1 weak M"));
+}
+
 TEST_F(Plans, WhatTwoSweepsAskForIsThereOnce) {
   const auto found = plan("seeds = [1]\npoints = [10, 20]\n" + std::string(kTwoDesigns) +
                           "[[sweep]]\nname = \"longer\"\npoints = [20, 40]\n"

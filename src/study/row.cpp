@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "base/error.h"
 
@@ -17,6 +18,7 @@ void visit(auto& row, auto&& field) {
   field("design", row.design);
   field("generator", row.generator);
   field("seed", row.seed);
+  field("generator_seed", row.generator_seed);
   field("settings", row.settings);
   field("tokenizer_parameters", row.tokenizer_parameters);
   field("generator_parameters", row.generator_parameters);
@@ -27,6 +29,7 @@ void visit(auto& row, auto&& field) {
   field("generator_flops", row.generator_flops);
   field("sampling_flops_per_image", row.sampling_flops_per_image);
   field("metrics", row.metrics);
+  field("fd_halves", row.fd_halves);
   field("by_position", row.by_position);
   field("samples", row.samples);
   field("reconstructions", row.reconstructions);
@@ -34,6 +37,47 @@ void visit(auto& row, auto&& field) {
   field("generator_seconds", row.generator_seconds);
   field("commit", row.commit);
   field("threads", row.threads);
+}
+
+// Rows of older studies have generators of their tokenizer's seed, measured as a whole.
+nlohmann::json completed(nlohmann::json row) {
+  if (!row.is_object()) return row;
+  if (!row.contains("generator_seed") && row.contains("seed")) row["generator_seed"] = row["seed"];
+  if (!row.contains("fd_halves")) row["fd_halves"] = nlohmann::json::array();
+  return row;
+}
+
+// What several generators measured on one tokenizer.
+StudyRow mean_of(const std::vector<StudyRow>& rows) {
+  auto mean = rows.front();
+  const auto average = [&](auto&& value) {
+    double sum = 0;
+    for (const auto& row : rows) sum += value(row);
+    return sum / static_cast<double>(rows.size());
+  };
+  for (auto& [name, value] : mean.metrics)
+    value = average([&](const StudyRow& row) { return row.metric(name); });
+  for (std::size_t i = 0; i < mean.by_position.size(); ++i)
+    mean.by_position[i] = average([&](const StudyRow& row) { return row.by_position.at(i); });
+  mean.generator_seconds = average([](const StudyRow& row) { return row.generator_seconds; });
+  return mean;
+}
+
+std::vector<StudyRow> means_over_generator_seeds(const std::vector<StudyRow>& rows) {
+  using Key = std::tuple<std::string, RunPlace>;
+  std::vector<std::vector<StudyRow>> groups;
+  std::map<Key, std::size_t> group_of;
+  for (const auto& row : rows) {
+    const auto [place, fresh] =
+        group_of.emplace(Key{row.tokenizer_run, row.place()}, groups.size());
+    if (fresh || groups[place->second].front().generator_seed == row.generator_seed)
+      groups.push_back({row});
+    else
+      groups[place->second].push_back(row);
+  }
+  std::vector<StudyRow> means;
+  for (const auto& group : groups) means.push_back(mean_of(group));
+  return means;
 }
 
 }  // namespace
@@ -51,7 +95,8 @@ nlohmann::json to_json(const StudyRow& row) {
   return json;
 }
 
-StudyRow row_from_json(const nlohmann::json& json, const std::string& where) {
+StudyRow row_from_json(const nlohmann::json& found, const std::string& where) {
+  const auto json = completed(found);
   StudyRow row;
   visit(row, [&](const char* name, auto& field) {
     if (!json.is_object() || !json.contains(name)) throw Error(where + ": holds no " + name);
@@ -72,7 +117,7 @@ std::vector<StudyRow> read_rows(const fs::path& study) {
   std::vector<StudyRow> rows;
   for (const auto& row : json)
     rows.push_back(row_from_json(row, path.string() + ": row " + std::to_string(rows.size())));
-  return rows;
+  return means_over_generator_seeds(rows);
 }
 
 }  // namespace tessera

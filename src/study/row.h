@@ -39,13 +39,15 @@ struct StudyRow {
   std::vector<std::string> sweeps;  ///< names of the sweeps that asked for it
   std::string design;               ///< the tokenizer's settings that the sweep file names, as text
   std::string generator;            ///< the generator's, but for its steps
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;           ///< of the tokenizer, by which rows are paired
+  std::uint64_t generator_seed = 0;  ///< of the generator and its samples
   nlohmann::json settings;  ///< every setting that the sweep file varies: "table.key" to value
   std::int64_t tokenizer_parameters = 0, generator_parameters = 0;
   std::int64_t tokens_per_image = 0, codebook_size = 0, train_images = 0;
   double tokenizer_flops = 0, generator_flops = 0;  ///< of training
   double sampling_flops_per_image = 0;              ///< of the tokens of one guided image
   std::map<std::string, double> metrics;            ///< docs/formats/study.md lists them
+  std::vector<double> fd_halves;                    ///< of either half of the samples; or empty
   std::vector<double> by_position;                  ///< nats of each token of an image
   std::string samples, reconstructions;             ///< pictures, relative to the study's folder
   double tokenizer_seconds = 0, generator_seconds = 0;
@@ -64,7 +66,9 @@ nlohmann::json to_json(const StudyRow& row);
 /// Throws Error naming `where` and the field.
 StudyRow row_from_json(const nlohmann::json& json, const std::string& where);
 
-/// The rows of DIR/results.json. Throws FileError when there is none or it is malformed.
+/// The rows of DIR/results.json. Rows that only the generator's seed tells apart are one, the
+/// first, with the means of what they measure. Throws FileError when there is none or it is
+/// malformed.
 std::vector<StudyRow> read_rows(const fs::path& study);
 
 }  // namespace tessera

@@ -31,6 +31,11 @@ class Result {
       throw FileError(path_, "holds no " + pointer + ", or of another kind");
     }
   }
+  // Of results that are older than what is asked for.
+  template <typename T>
+  T or_else(const std::string& pointer, T otherwise) const {
+    return json_.contains(nlohmann::json::json_pointer(pointer)) ? at<T>(pointer) : otherwise;
+  }
   bool is_null(const std::string& pointer) const {
     const nlohmann::json::json_pointer place(pointer);
     return json_.contains(place) && json_.at(place).is_null();
@@ -61,6 +66,7 @@ StudyRow row_of(const PlannedRun& run, std::size_t point, const Result& tokenize
                .design = run.design,
                .generator = run.generator,
                .seed = run.seed,
+               .generator_seed = run.generator_seed,
                .settings = run.settings};
   row.settings["generator_training.steps"] = run.points[point];
   row.tokenizer_parameters = tokenizer.at<std::int64_t>("/tokenizer/parameters");
@@ -88,6 +94,7 @@ StudyRow row_of(const PlannedRun& run, std::size_t point, const Result& tokenize
                {"precision", "precision"},
                {"recall", "recall"},
                {"cfg", "cfg"}});
+  row.fd_halves = generator.or_else<std::vector<double>>(here + "/generation/fd_halves", {});
   row.by_position = generator.at<std::vector<double>>(here + "/likelihood/by_position");
   row.samples = "models/" + run.id + "/" + generator.at<std::string>(here + "/samples");
   row.reconstructions = "models/" + row.tokenizer_run + "/reconstructions.png";

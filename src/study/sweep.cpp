@@ -48,6 +48,10 @@ void check_sweep(const Sweep& sweep, const std::string& where) {
   require(!sweep.designs.empty(), what + ": design", "empty", "at least one [[sweep.design]]");
   check_names(sweep.designs, what + ": design");
   check_names(sweep.generators, what + ": generator");
+  for (const auto& generator : sweep.generators)
+    require(generator.seeds >= 1 && generator.seeds <= 100,
+            what + ": generator " + generator.name + ": seeds", std::to_string(generator.seeds),
+            "1 to 100");
   check_points(sweep.points, what);
   check_seeds(sweep.seeds, what);
   for (const auto& axis : sweep.axes) {
@@ -152,9 +156,9 @@ std::string table_of(const std::string& title, T settings) {
 
 std::string sweep_reference() {
   return table_of("The file", SweepFile{}) + table_of("[[sweep]]", Sweep{}) +
-         table_of("[[sweep.design]], [[sweep.generator]]", NamedSettings{}) +
-         table_of("[[sweep.axis]]", Axis{}) + table_of("[[finding]]", FindingRule{}) +
-         table_of("[finding.where]", RowFilter{}) +
+         table_of("[[sweep.design]]", NamedSettings{}) +
+         table_of("[[sweep.generator]]", NamedGenerator{}) + table_of("[[sweep.axis]]", Axis{}) +
+         table_of("[[finding]]", FindingRule{}) + table_of("[finding.where]", RowFilter{}) +
          table_of("[finding.against]", SecondDifference{});
 }
 

@@ -11,7 +11,7 @@
 
 namespace tessera {
 
-/// A tokenizer or a generator: its name, and what it sets in the recipe ("table.key=value").
+/// A tokenizer: its name, and what it sets in the recipe ("table.key=value").
 struct NamedSettings {
   std::string name;
   std::vector<std::string> set;
@@ -19,6 +19,18 @@ struct NamedSettings {
   void visit(auto&& field) {
     field("name", name, "what tables and findings call it");
     field("set", set, "\"table.key=value\" changes of the recipe");
+  }
+};
+
+/// A generator, trained once or with several seeds on each tokenizer.
+struct NamedGenerator : NamedSettings {
+  int seeds = 1;
+
+  void visit(auto&& field) {
+    NamedSettings::visit(field);
+    field("seeds", seeds,
+          "generators trained on each tokenizer, the first with the tokenizer's seed s, the others "
+          "with s + 1000, s + 2000 and so on; fits, findings and report take their mean");
   }
 };
 
@@ -36,7 +48,8 @@ struct Axis {
 /// Every design with every generator, every value of every axis and every seed.
 struct Sweep {
   std::string name;
-  std::vector<NamedSettings> designs, generators;
+  std::vector<NamedSettings> designs;
+  std::vector<NamedGenerator> generators;
   std::vector<Axis> axes;
   std::vector<std::uint64_t> seeds;
   std::vector<int> points;

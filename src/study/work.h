@@ -23,7 +23,9 @@ struct WorkDone {
 };
 
 /// Does the runs of a plan that nobody has done, as one of any number of workers that share the
-/// folder: claims a run, does it, leaves its result and goes to the next, until there is none. A
+/// folder: claims the first run of the plan that is free and has what it needs, does it, leaves its
+/// result and goes to the next, until there is none. So a free generator goes before the next
+/// tokenizer, and a worker that finds none free takes that tokenizer. A
 /// run that fails is recorded and the others go on. Throws Interrupted after Ctrl-C.
 WorkDone work(const Plan& plan, const StudyFolder& folder, const WorkOptions& options);
 

@@ -5,7 +5,9 @@
 #include <array>
 #include <cmath>
 #include <fstream>
+#include <iterator>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "base/error.h"
@@ -93,10 +95,13 @@ class Working : public testing::Test {
                        return RunCost{1, 1};
                      }});
   }
+  std::vector<std::string> in_order() const {
+    std::ifstream file(folder_ / "executed");
+    return {std::istream_iterator<std::string>(file), {}};
+  }
   std::map<std::string, int> executed() const {
     std::map<std::string, int> times;
-    std::ifstream file(folder_ / "executed");
-    for (std::string id; file >> id;) ++times[id];
+    for (const auto& id : in_order()) ++times[id];
     return times;
   }
   TemporaryFolder folder_;
@@ -118,6 +123,31 @@ TEST_F(Working, DoesEveryRunOnceAndWritesItsRows) {
   EXPECT_EQ(rows[1].samples, "models/" + rows[1].run + "/samples-1.png");
   run(1);  // nothing is left
   for (const auto& [id, times] : executed()) EXPECT_EQ(times, 1) << id;
+}
+
+TEST_F(Working, OneWorkerGoesByThePlan) {
+  run(1);
+  std::vector<std::string> planned;
+  for (const auto& one : plan_.runs) planned.push_back(one.id);
+  EXPECT_EQ(in_order(), planned);
+}
+
+// While one worker is at the first tokenizer, the other takes the second; when the first is there,
+// its generator goes before the third.
+TEST_F(Working, AFreeGeneratorGoesBeforeTheNextTokenizer) {
+  const auto id = [&](std::size_t run) { return plan_.runs[run].id; };
+  const auto wait_for = [&](const std::string& other) {
+    for (int i = 0; i < 200 && !executed().contains(other); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  };
+  run(2, [&](const PlannedRun& one) {
+    if (one.id == id(0)) wait_for(id(2));
+    if (one.id == id(2)) wait_for(id(1));
+  });
+  const auto order = in_order();
+  ASSERT_EQ(order.size(), 8u);
+  EXPECT_EQ(std::set(order.begin(), order.begin() + 2), (std::set{id(0), id(2)}));
+  EXPECT_EQ(order[2], id(1));
 }
 
 TEST_F(Working, AFailureIsRecordedAndOnlyWhatNeedsItIsBlocked) {

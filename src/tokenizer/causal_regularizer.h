@@ -2,7 +2,7 @@
 
 #include <torch/torch.h>
 
-#include "recipe/tokenizer_config.h"
+#include "recipe/recipe.h"
 #include "tokenizer/quantizer.h"
 
 namespace tessera {
@@ -24,9 +24,10 @@ TORCH_MODULE(CausalLayer);
 /// latent of the raster from those before it, and its error is a loss of the encoder too. Thrown
 /// away after training.
 ///
-///   l2:             L = mean_t>0 || f(z_<t) - z_t ||^2   (the paper)
-///                   L / Var(z), Var(z) = mean || z - mean(z) ||^2   (variance_normalised: no gain
-///                   from bunching the latents)
+///   l2:             L = mean_t>0 || f(z_<t) - z_t ||^2 / dim(z)   (the paper; reduction sum leaves
+///                   out dim(z))
+///                   L / Var(z), Var(z) = mean || z - mean(z) ||^2 / dim(z)   (variance_normalised:
+///                   no gain from bunching the latents)
 ///   cross_entropy:  L = mean_t>0 -log softmax_k(-s || f(z_<t) - e_k ||^2)[c_t],  in nats
 ///                   s = exp(sharpness) / (2 Var(e))
 ///
@@ -36,23 +37,34 @@ TORCH_MODULE(CausalLayer);
 /// the codes. An index has no gradient, so the encoder learns from what f reads, z_<t, only: to
 /// write what tells more of what follows. The codes e_k are constants of this loss: they stay where
 /// their own loss or statistics put them, and it means the same for every kind of quantizer.
+///
+/// z is Coded::latents, projection or features, as regularizer.attach says, or Coded::quantized
+/// where input or target is quantized. With order shuffled, t runs along a permutation of the
+/// raster that is drawn from the seed: drawn again on resume, it is the same.
 class CausalRegularizerImpl : public torch::nn::Module {
  public:
-  CausalRegularizerImpl(const RegularizerConfig& config, int code_size, int tokens);
+  CausalRegularizerImpl(const Recipe& recipe, std::uint64_t seed);
 
   /// The loss. The transformer receives its full gradient and the latents receive `weight` times
   /// theirs, so that the transformer learns at its own pace while the weight rises from 0.
   torch::Tensor forward(const Coded& coded, double weight);
 
-  /// Predictions for positions 1 .. T-1 from positions 0 .. T-2: [B, T-1, code_size] -> the same.
+  /// Predictions for positions 1 .. T-1 from positions 0 .. T-2:
+  /// [B, T-1, input_channels] -> [B, T-1, output_channels].
   torch::Tensor predict(const torch::Tensor& before);
+
+  /// What the loss is of, in the order of prediction: [B, C, h, w] -> [B, T, C].
+  torch::Tensor latents(const Coded& coded, RegularizedLatents which) const;
 
   /// Cross-entropy of the indices of positions 1 .. T-1, given their predictions.
   torch::Tensor index_loss(const torch::Tensor& predicted, const Coded& coded);
   const torch::Tensor& sharpness() const { return sharpness_; }  ///< []; cross_entropy only
 
  private:
+  torch::Tensor in_order(const torch::Tensor& sequence) const;  // [B, T, ...] -> the same
+
   RegularizerConfig config_;
+  torch::Tensor order_;  // [T] int64 on the CPU, places of the raster; undefined: as they are
   torch::nn::Linear embed_, predict_;
   torch::nn::LayerNorm norm_;
   std::vector<CausalLayer> layers_;
@@ -60,9 +72,9 @@ class CausalRegularizerImpl : public torch::nn::Module {
 };
 TORCH_MODULE(CausalRegularizer);
 
-/// The loss of given predictions, [B, T, code_size] each: mean squared error, divided by the
-/// targets' variance if asked.
+/// The squared error of given predictions, [B, T, C] each: mean or sum over C as
+/// regularizer.reduction says, divided by the targets' variance if variance_normalised.
 torch::Tensor next_latent_loss(const torch::Tensor& predicted, const torch::Tensor& target,
-                               bool variance_normalised);
+                               const RegularizerConfig& config);
 
 }  // namespace tessera

@@ -86,11 +86,13 @@ Counter count_decoder(const TokenizerConfig& config, double side) {
 
 double count_regularizer(const Recipe& recipe) {
   if (!recipe.regularizer.on()) return 0;
-  const double tokens = recipe.tokens_per_image() - 1, width = recipe.regularizer.width;
-  const double projections = 2 * width * recipe.tokenizer.code_size;  // in and out
+  const auto& config = recipe.regularizer;
+  const double tokens = recipe.tokens_per_image() - 1, width = config.width;
+  const double projections =
+      width * (config.input_channels(recipe.tokenizer) + config.output_channels(recipe.tokenizer));
   const double layer =
       12 * width * width + 2 * tokens * width;  // qkv, output, feed-forward; attention
-  return 2 * tokens * (projections + recipe.regularizer.depth * layer);
+  return 2 * tokens * (projections + config.depth * layer);
 }
 
 double count_perceptual(const Recipe& recipe) {

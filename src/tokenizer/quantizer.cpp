@@ -47,14 +47,15 @@ torch::Tensor QuantizerImpl::look_up(const torch::Tensor& codes) {
 
 Coded QuantizerImpl::forward(const torch::Tensor& latents) {
   const auto batch = latents.size(0), height = latents.size(2), width = latents.size(3);
-  auto rows = by_position(latents.to(embedding_->weight.scalar_type()));  // [B, h, w, code_size]
+  const auto projection = latents.to(embedding_->weight.scalar_type());
+  auto rows = by_position(projection);  // [B, h, w, code_size]
   if (l2_normalised_) rows = unit_length(rows, -1);
   const auto codebook = codes_now().detach();
   const auto codes = nearest_indices(rows.reshape({-1, rows.size(3)}), codebook);
   const auto chosen = F::embedding(codes, codebook).view_as(rows);
   const auto pass_gradient = gradient_ == CodeGradient::rotation ? rotate_onto : straight_through;
   return {rows.permute({0, 3, 1, 2}), pass_gradient(rows, chosen).permute({0, 3, 1, 2}),
-          codes.view({batch, height * width}), codebook};
+          codes.view({batch, height * width}), codebook, projection};
 }
 
 torch::Tensor QuantizerImpl::codebook_loss(const Coded& coded) {

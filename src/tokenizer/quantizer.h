@@ -10,10 +10,12 @@ namespace tessera {
 struct Coded {
   torch::Tensor
       latents;  ///< [B, code_size, h, w] float32, before quantization; unit length if l2_normalised
-  torch::Tensor quantized;  ///< the same shape: the nearest codes, gradient passed to latents as
-                            ///< tokenizer.gradient says
-  torch::Tensor codes;      ///< [B, h * w] int64, raster order
-  torch::Tensor codebook;   ///< [codebook_size, code_size] that was compared with; a constant
+  torch::Tensor quantized;   ///< the same shape: the nearest codes, gradient passed to latents as
+                             ///< tokenizer.gradient says
+  torch::Tensor codes;       ///< [B, h * w] int64, raster order
+  torch::Tensor codebook;    ///< [codebook_size, code_size] that was compared with; a constant
+  torch::Tensor projection;  ///< as latents, before they were normalised
+  torch::Tensor features;    ///< [B, latent_channels, h, w] that were projected (VqModel::encode)
 };
 
 /// Replaces each latent by the nearest of codebook_size codes (VQ-VAE, arXiv 1711.00937;

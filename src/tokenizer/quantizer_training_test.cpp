@@ -113,7 +113,11 @@ INSTANTIATE_TEST_SUITE_P(
         R"({"regularizer": {"loss": "cross_entropy"},
             "tokenizer_training": {"entropy_weight": 0.1}})",
         R"({"tokenizer": {"quantizer": "ema"}, "regularizer": {"loss": "cross_entropy"}})",
-        R"({"regularizer": {"target": "quantized", "input": "continuous"}})"));
+        R"({"regularizer": {"target": "quantized", "input": "continuous"}})",
+        R"({"regularizer": {"attach": "projection", "order": "shuffled"}})",
+        R"({"tokenizer": {"quantizer": "ema"},
+            "regularizer": {"attach": "features", "input": "continuous", "reduction": "sum",
+                            "variance_normalised": false}})"));
 
 TEST(EmaTraining, StatisticsFollowTheTokensAndRevivalStartsThemAnew) {
   auto recipe = recipe_with(R"({"tokenizer": {"quantizer": "ema", "codebook_decay": 0.5}})");

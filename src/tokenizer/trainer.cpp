@@ -55,7 +55,7 @@ TokenizerTrainer::TokenizerTrainer(const Recipe& recipe, Inputs inputs, std::uin
       decoder_only_start_(decoder_only_start(recipe, steps_)),
       bf16_(uses_bf16(recipe.tokenizer_training.precision, device)),
       model_(initial_model(recipe, inputs_, seed, device)),
-      regularizer_(recipe.regularizer, recipe.tokenizer.code_size, recipe.tokens_per_image()),
+      regularizer_(recipe, seed),
       optimizer_(*model_, tokenizer_adamw(recipe.tokenizer_training)),
       regularizer_optimizer_((regularizer_->to(device), *regularizer_),
                              {.weight_decay = recipe.regularizer.weight_decay}),

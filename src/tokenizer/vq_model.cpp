@@ -19,9 +19,12 @@ VqModelImpl::VqModelImpl(const TokenizerConfig& config)
 }
 
 Coded VqModelImpl::encode(const torch::Tensor& images) {
-  const auto latents = to_codes_(encoder_(images));
+  const auto features = encoder_(images);
+  const auto projection = to_codes_(features);
   const Autocast exact(false, images.device());
-  return quantizer_(latents);
+  auto coded = quantizer_(projection);
+  coded.features = features;
+  return coded;
 }
 
 torch::Tensor VqModelImpl::decode(const torch::Tensor& quantized) {

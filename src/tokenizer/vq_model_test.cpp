@@ -87,6 +87,34 @@ TEST(VqModel, FlopsMatchACountByHand) {
                    3 * (flops.encoder + flops.decoder + flops.regularizer) + flops.quantizer);
 }
 
+TEST(VqModel, FlopsOfTheRegularizerFollowWhatItIsAttachedTo) {
+  Recipe recipe;
+  recipe.data.image_size = 8;  // 4 x 4 tokens
+  recipe.tokenizer = small_config();
+  recipe.regularizer.weight = 1;
+  recipe.regularizer.width = 8;
+  const auto without = tokenizer_flops(recipe);
+  recipe.regularizer.attach = RegularizerAttach::features;
+  // Of 15 positions the output is 16 channels instead of 4, then the input, too.
+  EXPECT_DOUBLE_EQ(tokenizer_flops(recipe).regularizer, without.regularizer + 2.0 * 15 * 8 * 12);
+  recipe.regularizer.input = RegularizedLatents::continuous;
+  EXPECT_DOUBLE_EQ(tokenizer_flops(recipe).regularizer,
+                   without.regularizer + 2.0 * 15 * 8 * (12 + 12));
+  EXPECT_DOUBLE_EQ(tokenizer_flops(recipe).step(), without.step() + 3 * 2.0 * 15 * 8 * (12 + 12));
+}
+
+TEST(VqModel, EncodesToEveryTensorThatTheRegularizerMayTake) {
+  torch::manual_seed(1);
+  VqModel model(small_config());
+  const auto coded = model->encode(torch::rand({2, 3, 8, 8}));
+  using Shape = std::vector<std::int64_t>;
+  EXPECT_EQ(coded.features.sizes().vec(), (Shape{2, 16, 4, 4}));
+  EXPECT_EQ(coded.projection.sizes().vec(), (Shape{2, 4, 4, 4}));
+  EXPECT_TRUE(coded.features.requires_grad());
+  const auto length = coded.projection.norm(2, {1}, /*keepdim=*/true);
+  EXPECT_TRUE(torch::allclose(coded.projection / length, coded.latents, 1e-5, 1e-6));
+}
+
 TEST(VqModel, FlopsOfLossesOverTheCodebookMatchACountByHand) {
   Recipe recipe;
   recipe.data.image_size = 8;  // 4 x 4 tokens
