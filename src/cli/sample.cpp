@@ -63,8 +63,9 @@ void add_torch_options(CLI::App* command, SampleOptions& options) {
 SampleBackend sample_backend(const SampleOptions& options, const SampleBackend& torch) {
   const auto engine = engine_backend();
   const bool cpu = options.device == "cpu";
-  const auto backend =
-      !options.backend.empty() ? options.backend : cpu && engine ? "engine" : "torch";
+  const auto backend = !options.backend.empty() ? options.backend
+                       : cpu && engine          ? "engine"
+                                                : "torch";
   if (backend == "torch" && !torch)
     throw Error("--backend is 'torch', but this program was built without LibTorch");
   if (backend == "engine" && !engine)
