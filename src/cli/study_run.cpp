@@ -82,7 +82,7 @@ void print(const Plan& plan, const SweepFile& file, const nlohmann::json& sum,
     if (run.kind != RunKind::features) std::cout << "  " << run.design;
     if (run.kind == RunKind::generator) std::cout << " | " << run.generator;
     if (run.kind != RunKind::features)
-      std::cout << " | seed " << run.seed << "  " << std::setprecision(3) << flops / 1e12
+      std::cout << " | " << seed_text(run) << "  " << std::setprecision(3) << flops / 1e12
                 << " TFLOP, " << format_duration(flops / options.flops_per_second);
     std::cout << "\n";
   }

@@ -343,6 +343,12 @@ Plan make_plan(const SweepFile& file, const StudyInputs& inputs) {
   return plan;
 }
 
+std::string seed_text(const PlannedRun& run) {
+  auto text = "seed " + std::to_string(run.seed);
+  if (run.generator_seed != run.seed) text += ", generator " + std::to_string(run.generator_seed);
+  return text;
+}
+
 nlohmann::json to_json(const PlannedRun& run) {
   return {{"id", run.id},
           {"kind", to_json(run.kind)},

@@ -57,6 +57,9 @@ struct RunCost {
 };
 using CostOfRun = std::function<RunCost(const PlannedRun& run)>;
 
+/// "seed 1", or "seed 1, generator 1001".
+std::string seed_text(const PlannedRun& run);
+
 nlohmann::json to_json(const PlannedRun& run);
 
 }  // namespace tessera

@@ -86,6 +86,41 @@ TEST_F(Plans, WhatTwoSweepsAskForIsThereOnce) {
                                        ElementsAre("longer")));
 }
 
+TEST_F(Plans, AGeneratorMayHaveSeveralSeedsOnOneTokenizer) {
+  const auto found = plan(
+      "seeds = [1, 2]\n[[sweep]]\nname = \"power\"\ndesign = [{name = \"one\"}]\n"
+      "generator = [{name = \"S\", seeds = 2, set = [\"generator.dim=192\"]}, "
+      "{name = \"M\"}]\n");
+  ASSERT_EQ(found.runs.size(), 2u * (1 + 2 + 1));
+  EXPECT_EQ(found.runs[1].generator_seed, 1u);
+  EXPECT_EQ(found.runs[2].generator_seed, 1001u);
+  EXPECT_EQ(found.runs[2].seed, 1u);
+  EXPECT_EQ(found.runs[2].generator, "S");
+  EXPECT_EQ(found.runs[2].needs, found.runs[1].needs);
+  EXPECT_NE(found.runs[2].id, found.runs[1].id);
+  EXPECT_EQ(found.runs[3].generator, "M");
+  EXPECT_EQ(found.runs[6].generator_seed, 1002u);
+  // The first is the one that a sweep without further seeds asks for.
+  const auto single = plan(
+      "seeds = [1]\n[[sweep]]\nname = \"power\"\ndesign = [{name = \"one\"}]\n"
+      "generator = [{name = \"S\", set = [\"generator.dim=192\"]}]\n");
+  EXPECT_EQ(single.runs[1].id, found.runs[1].id);
+  EXPECT_THAT(problem("[[sweep]]\nname = \"a\"\ndesign = [{name = \"x\"}]\n"
+                      "generator = [{name = \"S\", seeds = 0}]\n"),
+              HasSubstr("generator S: seeds is 0, expected 1 to 100"));
+}
+
+// Results of older studies are found by them.
+TEST_F(Plans, IdsStayWhereASettingIsAdded) {
+  const auto found = plan("seeds = [1]\n" + std::string(kTwoDesigns));
+  EXPECT_EQ(found.runs[0].id, "t-0ae38c5661");
+  EXPECT_EQ(found.runs[1].id, "g-fc8e67b559");
+  const auto other = plan(
+      "seeds = [1]\n[[sweep]]\nname = \"a\"\ndesign = [{name = \"x\", set = "
+      "[\"regularizer.weight=0\", \"regularizer.attach=features\"]}]\n");
+  EXPECT_NE(other.runs[0].id, found.runs[0].id);
+}
+
 TEST_F(Plans, AxesCombineAndNameWhatTheyVary) {
   const auto found = plan("seeds = [1]\n" + std::string(kTwoDesigns) +
                           "axis = [{key = \"data.train_images\", values = [5000, 0]}, "

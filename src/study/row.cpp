@@ -9,6 +9,8 @@
 namespace tessera {
 namespace {
 
+constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
+
 // Every field once, for both directions.
 void visit(auto& row, auto&& field) {
   field("run", row.run);
@@ -58,7 +60,9 @@ StudyRow mean_of(const std::vector<StudyRow>& rows) {
   for (auto& [name, value] : mean.metrics)
     value = average([&](const StudyRow& row) { return row.metric(name); });
   for (std::size_t i = 0; i < mean.by_position.size(); ++i)
-    mean.by_position[i] = average([&](const StudyRow& row) { return row.by_position.at(i); });
+    mean.by_position[i] = average([&](const StudyRow& row) {
+      return i < row.by_position.size() ? row.by_position[i] : kNotMeasured;
+    });
   mean.generator_seconds = average([](const StudyRow& row) { return row.generator_seconds; });
   return mean;
 }
@@ -86,7 +90,7 @@ int StudyRow::steps() const { return settings.value("generator_training.steps", 
 
 double StudyRow::metric(const std::string& name) const {
   const auto found = metrics.find(name);
-  return found == metrics.end() ? std::numeric_limits<double>::quiet_NaN() : found->second;
+  return found == metrics.end() ? kNotMeasured : found->second;
 }
 
 nlohmann::json to_json(const StudyRow& row) {

@@ -37,6 +37,42 @@ TEST(StudyRows, RoundTrip) {
   EXPECT_TRUE(std::isnan(rows[0].metric("psnr")));
 }
 
+TEST(StudyRows, ATokenizersGeneratorsOfSeveralSeedsAreOneRow) {
+  TemporaryFolder folder;
+  const auto row = [](const char* run, std::uint64_t generator_seed, double fd) {
+    auto row = some_row();
+    row.run = run;
+    row.generator_seed = generator_seed;
+    row.settings["generator_training.steps"] = 600;
+    row.metrics["fd"] = fd;
+    row.by_position = {fd, 2 * fd};
+    return row;
+  };
+  auto later = row("g-3", 3, 7), other = row("g-4", 3, 8);
+  later.settings["generator_training.steps"] = 1200;
+  other.tokenizer_run = "t-2";
+  auto json = nlohmann::json::array();
+  for (const auto& each : {row("g-1", 3, 1), later, row("g-2", 1003, 2), other})
+    json.push_back(to_json(each));
+  write_json(folder / "results.json", json);
+  const auto rows = read_rows(folder / ".");
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0].run, "g-1");
+  EXPECT_EQ(rows[0].metric("fd"), 1.5);
+  EXPECT_THAT(rows[0].by_position, testing::ElementsAre(1.5, 3));
+  EXPECT_EQ(rows[1].metric("fd"), 7);
+  EXPECT_EQ(rows[2].metric("fd"), 8);
+}
+
+TEST(StudyRows, OlderRowsAreOfOneGeneratorEach) {
+  auto json = to_json(some_row());
+  json.erase("generator_seed");
+  json.erase("fd_halves");
+  const auto row = row_from_json(json, "row 0");
+  EXPECT_EQ(row.generator_seed, row.seed);
+  EXPECT_TRUE(row.fd_halves.empty());
+}
+
 TEST(StudyRows, RefuseWhatIsMissingOrOfAnotherKind) {
   auto json = to_json(some_row());
   json["point"] = "two";

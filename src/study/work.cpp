@@ -58,9 +58,7 @@ std::string words_for(const PlannedRun& run) {
   if (run.kind == RunKind::features) return "feature networks";
   std::string words = run.design;
   if (run.kind == RunKind::generator) words += " | " + run.generator;
-  words += " | seed " + std::to_string(run.seed);
-  if (run.generator_seed != run.seed) words += " and " + std::to_string(run.generator_seed);
-  return words;
+  return words + " | " + seed_text(run);
 }
 
 class Worker {
