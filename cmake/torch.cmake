@@ -31,3 +31,7 @@ if(EXISTS ${torch_prefix}/lib/libtorch_cuda.so AND NOT CUDAToolkit_FOUND)
 else()
   find_package(Torch REQUIRED)
 endif()
+
+# A wheel's libtorch.so exports parts of the libstdc++ that it was built with, std::filesystem::remove_all among them, which
+# crash beside the system's. The system's comes first, so that its functions are the ones found.
+target_link_options(torch INTERFACE "LINKER:--push-state,--no-as-needed,-lstdc++,--pop-state")
