@@ -16,12 +16,13 @@ suite=${1-}
 # $TMPDIR may be a small memory file system: with all tests this takes 15 GB.
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/tessera-$suite.XXXXXX")
 trap 'remove_debian_root "$root"' EXIT
+chmod 755 "$root"  # apt fetches as another user
 make_debian_root "$suite" "$root"
 inside() { in_debian_root "$root" "$@"; }
 # A user has git and a clone; this is the clone.
 git clone -q . "$root/root/tessera"
 inside apt-get update -q > /dev/null
-inside apt-get install -q -y --no-install-recommends git ca-certificates > /dev/null
+inside apt-get install -q -y --no-install-recommends git ca-certificates > /dev/null 2>&1
 inside git config --global --add safe.directory /root/tessera
 
 installed() { inside dpkg-query -W | wc -l; }
@@ -36,7 +37,7 @@ report_packages() {
 
 packages=$(installed) before=$(kilobytes)
 start=$SECONDS
-inside bash -c 'cd tessera && exec scripts/demo.sh --quick' > "$log" 2>&1 &
+inside bash -c 'cd /root/tessera && exec scripts/demo.sh --quick' > "$log" 2>&1 &
 demo=$!
 first=""
 while kill -0 "$demo" 2> /dev/null; do
@@ -53,7 +54,7 @@ echo "Debian $suite: scripts/demo.sh --quick done after $((SECONDS - start)) s."
 [[ ${2-} != --demo-only ]] || exit 0
 
 packages=$(installed) before=$(kilobytes) start=$SECONDS
-inside bash -c 'cd tessera && exec scripts/test.sh' > "$log" 2>&1 || { tail -n 200 "$log" >&2; fail "scripts/test.sh failed"; }
+inside bash -c 'cd /root/tessera && exec scripts/test.sh' > "$log" 2>&1 || { tail -n 200 "$log" >&2; fail "scripts/test.sh failed"; }
 report_packages "scripts/test.sh"
 grep -E 'tests passed|Total Test time' "$log"
 echo "Debian $suite: scripts/test.sh done after $((SECONDS - start)) s."
