@@ -144,13 +144,12 @@ std::string class_mismatch(const std::string& first_set, const Names& first,
   return text.replace(text.find(';'), 1, ":");
 }
 
-std::optional<std::vector<int>> match_classes(const Names& from, const Names& to) {
+std::vector<int> match_classes(const Names& from, const Names& to) {
   const auto places = places_of(to);
   std::vector<int> found;
   for (const auto& folder : folder_names(from)) {
     const auto place = places.find(folder);
-    if (place == places.end()) return std::nullopt;
-    found.push_back(place->second);
+    found.push_back(place == places.end() ? -1 : place->second);
   }
   return found;
 }

@@ -3,7 +3,6 @@
 // \xNN.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,7 +38,7 @@ ClassDifference compare_classes(const Names& first, const Names& second);
 std::string class_mismatch(const std::string& first_set, const Names& first,
                            const std::string& second_set, const Names& second);
 
-/// For each class of `from` its place in `to`, matched by name; nothing when one is missing there.
-std::optional<std::vector<int>> match_classes(const Names& from, const Names& to);
+/// For each class of `from` its place in `to`, matched by name; -1 where it is missing there.
+std::vector<int> match_classes(const Names& from, const Names& to);
 
 }  // namespace tessera

@@ -49,9 +49,10 @@ std::unique_ptr<ImageSet> open_images(const std::vector<std::string>& data,
 std::shared_ptr<const ImageSet> select_images(std::shared_ptr<const ImageSet> images,
                                               std::vector<std::size_t> indices);
 
-/// Warns when the classes of two sets differ by name; `first_set` is "--data train".
-void warn_of_other_classes(const std::string& first_set, const ImageSet& first,
-                           const std::string& second_set, const ImageSet& second);
+/// Warns when the classes of two sets differ by name, once in a process (see class_mismatch);
+/// `first_set` is "--data train".
+void warn_of_other_classes(const std::string& first_set, const std::vector<std::string>& first,
+                           const std::string& second_set, const std::vector<std::string>& second);
 
 /// Whether `--split valid` holds out the images of this family.
 bool is_held_out(std::size_t family, const DataConfig& config);

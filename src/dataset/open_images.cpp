@@ -260,10 +260,9 @@ std::unique_ptr<ImageSet> open_images(const std::vector<std::string>& data, Data
   return images;
 }
 
-void warn_of_other_classes(const std::string& first_set, const ImageSet& first,
-                           const std::string& second_set, const ImageSet& second) {
-  const auto mismatch =
-      class_mismatch(first_set, first.class_names(), second_set, second.class_names());
+void warn_of_other_classes(const std::string& first_set, const std::vector<std::string>& first,
+                           const std::string& second_set, const std::vector<std::string>& second) {
+  const auto mismatch = class_mismatch(first_set, first, second_set, second);
   if (!mismatch.empty()) warn_once(mismatch);
 }
 
