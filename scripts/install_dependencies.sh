@@ -24,6 +24,8 @@ program=(
   "libhwy-dev         | Highway 1.0"
   "libjpeg-dev        | libjpeg-turbo 2.1"
   "libpng-dev         | libpng 1.6"
+  "libwebp-dev        | libwebp 1.2"
+  "libgif-dev         | giflib 5.2"
   "libexif-dev        | libexif 0.6"
   "libssl-dev         | OpenSSL 3.0"
   "zlib1g-dev         | zlib 1.2"
@@ -38,6 +40,8 @@ tests=(
   libgtest-dev libgmock-dev clang-format
   # the reference that imported checkpoints are compared with (a test that reads with it skips without it)
   python3-torch
+  # AVIF images, which are left out where it is missing
+  libavif-dev
   # the data set `emoji`
   libfreetype-dev libharfbuzz-dev fonts-noto-color-emoji unicode-data
 )

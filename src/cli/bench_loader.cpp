@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "cli/command.h"
+#include "cli/data_option.h"
 #include "dataset/describe.h"
 
 namespace tessera::cli {
@@ -10,7 +11,7 @@ void add_bench_loader(CLI::App& bench) {
   auto options = std::make_shared<LoaderBenchOptions>();
   auto* command = add_command(bench, "loader", "measure how fast training batches are read",
                               "tessera bench loader --data fashion-mnist --size 28 --threads 1");
-  command->add_option("--data", options->data, "images")->required();
+  add_data_option(command, options->data, "images")->required();
   command->add_option("--batch", options->batch_size, "images per batch")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

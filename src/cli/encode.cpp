@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "cli/command.h"
+#include "cli/data_option.h"
 #include "cli/split_option.h"
 #include "tokenizer/apply.h"
 
@@ -14,7 +15,7 @@ void add_encode(CLI::App& app) {
                   "tessera encode --tokenizer runs/tokenizer --data fashion-mnist --split train "
                   "--out runs/train.safetensors");
   command->add_option("--tokenizer", options->tokenizer, "model folder")->required();
-  command->add_option("--data", options->data, "images")->required();
+  add_data_option(command, options->data, "images")->required();
   add_split_option(command, options->split);
   command->add_option("--out", options->out, "token file to write")->required();
   command->add_option("--crops", options->crops, "1, or 10: LlamaGen's ten crops")

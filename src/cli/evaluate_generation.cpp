@@ -10,7 +10,8 @@ void add_evaluate_generation(CLI::App& evaluate) {
       add_command(evaluate, "generation", "how generated images compare with real ones",
                   "tessera evaluate generation --real fashion-mnist-test --generated samples/ "
                   "--train fashion-mnist --features runs/features --json -");
-  command->add_option("--real", options->real, "held-out real images")->required();
+  command->add_option("--real", options->real, "held-out real images, as --data of `data info`")
+      ->required();
   command->add_option("--generated", options->generated, "generated images")->required();
   command->add_option("--train", options->train,
                       "training images, for the distance to the nearest one; with --split valid "

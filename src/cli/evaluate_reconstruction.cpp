@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "cli/data_option.h"
 #include "cli/split_option.h"
 #include "metrics/evaluation.h"
 
@@ -11,7 +12,7 @@ void add_evaluate_reconstruction(CLI::App& evaluate) {
                               "tessera evaluate reconstruction --tokenizer runs/tokenizer "
                               "--data fashion-mnist-test --features runs/features --json -");
   command->add_option("--tokenizer", options->tokenizer, "model folder")->required();
-  command->add_option("--data", options->data, "images")->required();
+  add_data_option(command, options->data, "images")->required();
   add_split_option(command, options->split);
   command->add_option("--features", options->features,
                       "feature network for fd; take one that no loss has used");

@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "cli/command.h"
+#include "cli/data_option.h"
 #include "cli/split_option.h"
 #include "tokenizer/apply.h"
 
@@ -14,7 +15,7 @@ void add_reconstruct(CLI::App& app) {
                   "tessera reconstruct --tokenizer runs/tokenizer --data fashion-mnist-test "
                   "--out runs/reconstructions.png");
   command->add_option("--tokenizer", options->tokenizer, "model folder")->required();
-  command->add_option("--data", options->data, "images")->required();
+  add_data_option(command, options->data, "images")->required();
   add_split_option(command, options->split);
   command->add_option("--out", options->out, "PNG to write: each original, then its reconstruction")
       ->required();

@@ -1,6 +1,7 @@
 #include "features/train_features.h"
 
 #include "cli/command.h"
+#include "cli/data_option.h"
 
 namespace tessera::cli {
 
@@ -10,8 +11,8 @@ void add_train_features(CLI::App& train) {
       add_command(train, "features",
                   "train a small classifier for the perceptual loss and the Frechet distance",
                   "tessera train features --data fashion-mnist --out runs/features");
-  command
-      ->add_option("--data", options->data, "images; with one class it learns to see quarter turns")
+  add_data_option(command, options->data,
+                  "images (with one class, it learns to tell quarter turns)")
       ->required();
   command->add_option("--out", options->out, "model folder to write")->required();
   command->add_option("--recipe", options->recipe, "recipe whose [data] table is used");

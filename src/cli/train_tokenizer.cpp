@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "cli/command.h"
+#include "cli/data_option.h"
 
 namespace tessera::cli {
 
@@ -14,7 +15,7 @@ void add_train_tokenizer(CLI::App& train) {
       "tessera train tokenizer --recipe recipes/fashion-mnist.toml --data fashion-mnist "
       "--features runs/features --out runs/tokenizer");
   command->add_option("--recipe", options->recipe, "TOML recipe")->required();
-  command->add_option("--data", options->data, "training images")->required();
+  add_data_option(command, options->data, "training images")->required();
   command->add_option("--valid-data", options->valid_data,
                       "held-out images; without it data.valid_fraction of --data is held out");
   command->add_option("--features", options->features,

@@ -1,13 +1,15 @@
 #include "dataset/describe.h"
 
 #include <algorithm>
+#include <iterator>
 #include <thread>
 
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "base/version.h"
-#include "dataset/loader.h"
+#include "dataset/image_set.h"
+#include "dataset/prefetch.h"
 
 namespace tessera {
 namespace {
@@ -41,26 +43,52 @@ std::size_t count_held_out(const ImageSet& images, const DataConfig& config) {
   return count;
 }
 
-std::size_t count_corrupt(const ImageSet& images, const DataInfoOptions& options) {
-  DataConfig config = options.config;
+// A run of images, each read whole.
+struct Checked {
+  std::vector<std::string> corrupt;  // a line each
+  std::size_t end_mark_missing = 0;
+};
+
+Checked check_run(const ImageSet& images, std::size_t begin, std::size_t end) {
+  Checked checked;
+  for (auto i = begin; i < end; ++i) try {
+      checked.end_mark_missing += images.check(i).end_mark_missing;
+    } catch (const FileError& error) {
+      checked.corrupt.emplace_back(error.what());
+    }
+  return checked;
+}
+
+Checked check_all(const ImageSet& images, const DataInfoOptions& options) {
+  constexpr std::size_t kRun = 64;
   const auto cores = static_cast<int>(std::thread::hardware_concurrency());
-  config.loader_threads = options.threads > 0 ? options.threads : std::max(1, cores);
-  constexpr int kBatch = 64;
-  Progress progress("checking", static_cast<std::int64_t>(images.size()), options.quiet);
-  std::int64_t sound = 0;
-  const auto corrupt = for_each_batch(images, config, kBatch, 0, [&](const ImageBatch& batch) {
-    stop_if_interrupted();
-    progress.update(sound += std::ssize(batch.indices));
+  const int threads = options.threads > 0 ? options.threads : std::max(1, cores);
+  const auto size = images.size();
+  const auto runs = static_cast<std::int64_t>((size + kRun - 1) / kRun);
+  Progress progress("checking", static_cast<std::int64_t>(size), options.quiet);
+  Prefetch<Checked> checking(0, runs, threads, [&](std::int64_t run) {
+    const auto begin = static_cast<std::size_t>(run) * kRun;
+    return check_run(images, begin, std::min(size, begin + kRun));
   });
+  Checked all;
+  for (std::int64_t run = 0; run < runs; ++run) {
+    stop_if_interrupted();
+    auto checked = checking.next();
+    std::ranges::move(checked.corrupt, std::back_inserter(all.corrupt));
+    all.end_mark_missing += checked.end_mark_missing;
+    progress.update(
+        static_cast<std::int64_t>(std::min(size, (static_cast<std::size_t>(run) + 1) * kRun)));
+  }
   progress.finish();
-  return corrupt;
+  return all;
 }
 
 }  // namespace
 
 nlohmann::json describe_images(const DataInfoOptions& options) {
   options.config.validate();
-  const auto images = open_images(options.data);
+  DataNotes notes;
+  const auto images = open_images(options.data, &notes);
   auto result = made_by(options.seed);
   const auto held_out = count_held_out(*images, options.config);
   result["data"] = options.data;
@@ -70,7 +98,16 @@ nlohmann::json describe_images(const DataInfoOptions& options) {
   result["train_images"] = images->size() - held_out;
   result["valid_images"] = held_out;
   result["listing_sha256"] = listing_hash(*images);
-  if (options.check) result["corrupt_images"] = count_corrupt(*images, options);
+  result["passed_over"] = notes.passed_over;
+  result["left_out"] = notes.left_out;
+  result["classes_without_images"] = notes.classes_without_images;
+  result["warnings"] = notes.warnings();
+  if (options.check) {
+    const auto checked = check_all(*images, options);
+    result["corrupt_images"] = checked.corrupt.size();
+    result["corrupt"] = checked.corrupt;
+    result["end_mark_missing"] = checked.end_mark_missing;
+  }
   return result;
 }
 

@@ -16,8 +16,10 @@ struct DataInfoOptions : RunOptions {
 };
 
 /// What a data set holds: `images`, `classes` (name and images of each), `stored_sizes` of a sample
-/// of 100 (smallest and largest), `train_images`, `valid_images`, `listing_sha256`, and with check
-/// `corrupt_images`.
+/// of 100 (smallest and largest), `train_images`, `valid_images`, `listing_sha256`, `passed_over`
+/// (files by kind), `left_out` (hidden and system files), `classes_without_images`, `warnings`, and
+/// with check `corrupt_images`, `corrupt` (a line each) and `end_mark_missing` (images that are
+/// read all the same).
 nlohmann::json describe_images(const DataInfoOptions& options);
 
 struct LoaderBenchOptions : RunOptions {

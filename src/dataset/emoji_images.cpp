@@ -163,7 +163,7 @@ std::unique_ptr<EmojiImages> EmojiImages::open(const fs::path& list, const fs::p
 
 std::pair<int, int> EmojiImages::stored_size(std::size_t) const { return {kSide, kSide}; }
 
-Image EmojiImages::load(std::size_t index) const {
+Image EmojiImages::load(std::size_t index, DecodeNotes&) const {
   return font_->draw(emoji_.at(index).glyph, emoji_.at(index).name);
 }
 

@@ -30,7 +30,7 @@ class EmojiImages : public StoredImages {
   std::pair<int, int> stored_size(std::size_t) const override;
 
  protected:
-  Image load(std::size_t index) const override;
+  Image load(std::size_t index, DecodeNotes& notes) const override;
 
  private:
   struct Emoji {

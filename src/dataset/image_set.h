@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "dataset/data_notes.h"
+#include "image/image.h"
 #include "recipe/data_config.h"
 
 namespace tessera {
@@ -26,6 +28,8 @@ class ImageSet {
   /// Writes image `index`, resized (antialiased) and centre-cropped to a square, as [side, side, 3]
   /// in [-1, 1]. Throws FileError when the image is corrupt.
   virtual void read(std::size_t index, int side, float* pixels) const = 0;
+  /// Reads image `index` whole and says what is odd about it. Throws FileError as read() does.
+  virtual DecodeNotes check(std::size_t index) const;
   /// Images of one family (drawn variants of one thing) are held out together.
   virtual std::size_t family(std::size_t index) const { return index; }
   /// Width and height of image `index` as it is stored; 0 and 0 where they are not known.
@@ -35,12 +39,20 @@ class ImageSet {
 enum class Split { train, valid, all };
 
 /// Opens what --data names (docs/formats/data.md): folders, tar files or globs, an IDX pair, CIFAR
-/// binary, .npy, or a name. Throws Error when there is nothing to read.
-std::unique_ptr<ImageSet> open_images(const std::vector<std::string>& data);
+/// binary, .npy, or a name; "image-key=K" and "label-key=K" among the paths are SampleKeys. What
+/// was passed over goes to `notes`; without them it is a warning, once in a process. Throws Error
+/// when there is nothing to read.
+std::unique_ptr<ImageSet> open_images(const std::vector<std::string>& data,
+                                      DataNotes* notes = nullptr);
 
 /// The images at `indices`, in that order; keeps `images` alive.
 std::shared_ptr<const ImageSet> select_images(std::shared_ptr<const ImageSet> images,
                                               std::vector<std::size_t> indices);
+
+/// Warns when the classes of two sets differ by name, once in a process (see class_mismatch);
+/// `first_set` is "--data train".
+void warn_of_other_classes(const std::string& first_set, const std::vector<std::string>& first,
+                           const std::string& second_set, const std::vector<std::string>& second);
 
 /// Whether `--split valid` holds out the images of this family.
 bool is_held_out(std::size_t family, const DataConfig& config);

@@ -60,7 +60,8 @@ TEST_F(ImageSets, FlatAndSingleClassFoldersHaveOneClass) {
 
 TEST_F(ImageSets, ImagesBesideClassFoldersAreRefused) {
   EXPECT_THAT(error_of([] {
-                labels_from_paths({"a/1.png", "b/1.png", "2.png"}, "set");
+                DataNotes notes;
+                labels_from_paths({"a/1.png", "b/1.png", "2.png"}, "set", {}, notes);
               }),
               HasSubstr("2.png lies beside class folders such as a"));
 }
@@ -126,7 +127,7 @@ TEST_F(ImageSets, NumpyArraysOfBytesAndFloatsAreReadExactly) {
 
 TEST_F(ImageSets, NothingToReadIsAClearError) {
   fs::create_directory(folder_ / "empty");
-  EXPECT_THAT(refusal("empty"), HasSubstr("empty: holds no PNG or JPEG image"));
+  EXPECT_THAT(refusal("empty"), HasSubstr("empty: holds no image (PNG, JPEG"));
   EXPECT_THAT(refusal("no-*.tar"), HasSubstr("there is no such path"));
   EXPECT_THAT(error_of([] { open_images({"fashion-mnit"}); }), HasSubstr("fashion-mnist"));
   EXPECT_THAT(error_of([] { open_images({}); }), HasSubstr("--data is missing"));

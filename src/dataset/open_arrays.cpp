@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/class_names.h"
 #include "base/error.h"
 #include "dataset/stored_images.h"
 #include "formats/idx.h"
@@ -59,7 +60,8 @@ std::unique_ptr<ImageSet> open_idx(const Paths& paths, const std::vector<std::st
       shape[2] > kMostPixelsPerSide)
     throw FileError(paths[0], "shape", shape_text(shape), "[images, height, width], not empty");
   const auto beside = paths.size() == 2 ? std::optional(paths[1]) : labels_beside(paths[0]);
-  Labels labels{std::vector<int>(static_cast<std::size_t>(shape[0])), {paths[0].stem().string()}};
+  Labels labels{std::vector<int>(static_cast<std::size_t>(shape[0])),
+                {class_name_of_bytes(paths[0].stem().string())}};
   if (beside) labels = read_idx_labels(*beside, shape[0], names);
   return std::make_unique<ArrayImages>(
       ArrayImages::Array{.name = paths[0].string(),
@@ -114,7 +116,8 @@ std::unique_ptr<ImageSet> open_npy_images(const fs::path& path) {
     throw FileError(path, "array", name_of(file->type()) + " " + shape_text(shape),
                     "F32 [N, 3, H, W] in [-1, 1] or U8 [N, H, W, 3], not empty");
   if (floats) return std::make_unique<FloatImages>(*file);
-  Labels labels{std::vector<int>(static_cast<std::size_t>(shape[0])), {path.stem().string()}};
+  Labels labels{std::vector<int>(static_cast<std::size_t>(shape[0])),
+                {class_name_of_bytes(path.stem().string())}};
   return std::make_unique<ArrayImages>(
       ArrayImages::Array{.name = path.string(),
                          .width = static_cast<int>(shape[2]),

@@ -21,6 +21,7 @@ class SelectedImages : public ImageSet {
   void read(std::size_t index, int side, float* pixels) const override {
     images_->read(indices_.at(index), side, pixels);
   }
+  DecodeNotes check(std::size_t index) const override { return images_->check(indices_.at(index)); }
   std::size_t family(std::size_t index) const override {
     return images_->family(indices_.at(index));
   }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/class_names.h"
 #include "base/error.h"
 #include "image/resize.h"
 
@@ -14,14 +15,28 @@ constexpr std::size_t kMostImageBytes = std::size_t{1} << 30;
 
 }  // namespace
 
+DecodeNotes ImageSet::check(std::size_t index) const {
+  float pixel[3];
+  read(index, 1, pixel);
+  return {};
+}
+
 void StoredImages::read(std::size_t index, int side, float* pixels) const {
-  const Image image = resize_and_crop(load(index), side);
+  DecodeNotes unused;
+  const Image image = resize_and_crop(load(index, unused), side);
   std::ranges::transform(image.pixels, pixels, float_from_byte);
 }
 
 std::pair<int, int> StoredImages::stored_size(std::size_t index) const {
-  const Image image = load(index);
+  DecodeNotes unused;
+  const Image image = load(index, unused);
   return {image.width, image.height};
+}
+
+DecodeNotes StoredImages::check(std::size_t index) const {
+  DecodeNotes notes;
+  load(index, notes);
+  return notes;
 }
 
 FolderImages::FolderImages(fs::path folder, std::vector<std::string> paths, Labels labels)
@@ -29,8 +44,8 @@ FolderImages::FolderImages(fs::path folder, std::vector<std::string> paths, Labe
   TESSERA_CHECK(paths_.size() == size());
 }
 
-Image FolderImages::load(std::size_t index) const {
-  return decode_image(read_file(folder_ / paths_.at(index), kMostImageBytes), name(index));
+Image FolderImages::load(std::size_t index, DecodeNotes& notes) const {
+  return decode_image(read_file(folder_ / paths_.at(index), kMostImageBytes), name(index), &notes);
 }
 
 TarImages::TarImages(std::vector<TarFile> tars, std::vector<Place> places, Labels labels)
@@ -43,11 +58,11 @@ std::string TarImages::name(std::size_t index) const {
   return tar.path().string() + ":" + tar.entries().at(places_.at(index).entry).name;
 }
 
-Image TarImages::load(std::size_t index) const {
+Image TarImages::load(std::size_t index, DecodeNotes& notes) const {
   const auto& tar = tars_.at(places_.at(index).tar);
   const auto& entry = tar.entries().at(places_.at(index).entry);
   if (entry.size > kMostImageBytes) throw FileError(name(index), "is larger than 1 GB");
-  return decode_image(tar.read(entry), name(index));
+  return decode_image(tar.read(entry), name(index), &notes);
 }
 
 ArrayImages::ArrayImages(Array array, Labels labels)
@@ -61,7 +76,7 @@ std::string ArrayImages::name(std::size_t index) const {
   return array_.name + "[" + std::to_string(index) + "]";
 }
 
-Image ArrayImages::load(std::size_t index) const {
+Image ArrayImages::load(std::size_t index, DecodeNotes&) const {
   const std::size_t area = static_cast<std::size_t>(array_.width) * array_.height;
   const auto* source = array_.pixels.data() + index * array_.stride;
   Image image{array_.width, array_.height, std::vector<std::uint8_t>(area * 3)};
@@ -80,7 +95,7 @@ FloatImages::FloatImages(NpyFile file)
     : file_(std::move(file)),
       width_(static_cast<int>(file_.shape()[3])),
       height_(static_cast<int>(file_.shape()[2])),
-      class_names_{file_.path().stem().string()} {}
+      class_names_{class_name_of_bytes(file_.path().stem().string())} {}
 
 std::string FloatImages::name(std::size_t index) const {
   return file_.path().string() + "[" + std::to_string(index) + "]";

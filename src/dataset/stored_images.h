@@ -23,15 +23,16 @@ class StoredImages : public ImageSet {
   const std::vector<std::string>& class_names() const override { return labels_.names; }
   void read(std::size_t index, int side, float* pixels) const override;
   std::pair<int, int> stored_size(std::size_t index) const override;
+  DecodeNotes check(std::size_t index) const override;
 
  protected:
-  virtual Image load(std::size_t index) const = 0;
+  virtual Image load(std::size_t index, DecodeNotes& notes) const = 0;
 
  private:
   Labels labels_;
 };
 
-/// PNG and JPEG files below a folder.
+/// Image files below a folder.
 class FolderImages : public StoredImages {
  public:
   /// `paths` are relative to `folder`.
@@ -41,14 +42,14 @@ class FolderImages : public StoredImages {
   }
 
  protected:
-  Image load(std::size_t index) const override;
+  Image load(std::size_t index, DecodeNotes& notes) const override;
 
  private:
   fs::path folder_;
   std::vector<std::string> paths_;
 };
 
-/// PNG and JPEG files inside tars.
+/// Image files inside tars.
 class TarImages : public StoredImages {
  public:
   struct Place {
@@ -58,7 +59,7 @@ class TarImages : public StoredImages {
   std::string name(std::size_t index) const override;
 
  protected:
-  Image load(std::size_t index) const override;
+  Image load(std::size_t index, DecodeNotes& notes) const override;
 
  private:
   std::vector<TarFile> tars_;
@@ -83,7 +84,7 @@ class ArrayImages : public StoredImages {
   std::string name(std::size_t index) const override;
 
  protected:
-  Image load(std::size_t index) const override;
+  Image load(std::size_t index, DecodeNotes& notes) const override;
 
  private:
   Array array_;

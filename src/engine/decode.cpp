@@ -72,6 +72,7 @@ nlohmann::json decode_with_engine(const DecodeOptions& options) {
               std::as_bytes(std::span(all)));
   } else {
     ImageFolderWriter writer(options.out);
+    writer.name_classes(codes.class_names);
     decode_each(decoder, codes, size, options.quiet, add_to(writer, codes, size));
     writer.finish();
   }

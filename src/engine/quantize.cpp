@@ -75,7 +75,7 @@ nlohmann::json quantize_generator(const QuantizeOptions& options) {
   if (!options.tokens.empty()) {
     tokens = TokenFile::open(options.tokens);
     require_fit(*tokens, shape, tokenizer_hash_of(config, from));
-    require_same_classes(*tokens, config.class_names);
+    tokens = matched_classes(*tokens, config.class_names, "the generator's");
   }
   const auto layouts = matrices_of(config.recipe.generator, shape);
   const auto packed = pack_matrices(layouts, type, matrices_in(file, layouts), pool);

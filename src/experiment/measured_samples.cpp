@@ -24,6 +24,8 @@ enum Draw : std::uint64_t { kSearch = 1, kMeasured = 2, kSheet = 3 };
 // How many of the images each of `names` has; where the images' classes have other names, as many
 // of each.
 std::vector<double> class_sizes(const ImageSet& images, const std::vector<std::string>& names) {
+  warn_of_other_classes("the images measured against", images.class_names(), "the generator",
+                        names);
   std::map<std::string, double> counts;
   for (std::size_t i = 0; i < images.size(); ++i)
     ++counts[images.class_names()[static_cast<std::size_t>(images.label(i))]];

@@ -206,8 +206,13 @@ ImageCounts ImageCounts::of(const SweepFile& file) {
 }
 
 StudyInputs inputs_of(const SweepFile& file) {
-  StudyInputs inputs{.images = listing_hash(*open_images(file.data))};
-  if (!file.held_out.empty()) inputs.held_out = listing_hash(*open_images(file.held_out));
+  const auto images = open_images(file.data);
+  StudyInputs inputs{.images = listing_hash(*images)};
+  if (!file.held_out.empty()) {
+    const auto held_out = open_images(file.held_out);
+    warn_of_other_classes("data", images->class_names(), "held_out", held_out->class_names());
+    inputs.held_out = listing_hash(*held_out);
+  }
   if (!file.features.empty())
     inputs.features = model_hash(fs::path(file.features) / "loss") +
                       model_hash(fs::path(file.features) / "metric");

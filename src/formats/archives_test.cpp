@@ -46,13 +46,91 @@ TEST_F(Archives, TruncatedTarIsRefusedWhereverItWasCut) {
   EXPECT_THAT(error_of([&] { TarFile{path_}; }), HasSubstr("truncated or damaged after 1 whole"));
 }
 
-TEST_F(Archives, CompressedTarIsRefused) {
-  write_tar(path_, files_, true);
-  EXPECT_THAT(error_of([&] { TarFile{path_}; }), HasSubstr("is compressed"));
+TEST_F(Archives, CompressedTarIsRefusedByTheNameOfItsCompression) {
+  for (const auto& [filter, words] :
+       {std::pair{ARCHIVE_FILTER_GZIP, "compressed with gzip, expected a plain one"},
+        {ARCHIVE_FILTER_XZ, "decompress it with unxz"}}) {
+    write_tar(path_, files_, filter);
+    EXPECT_THAT(error_of([&] { TarFile{path_}; }), HasSubstr(words));
+  }
+}
+
+TEST_F(Archives, BytesAfterTheEndMarkAreCounted) {
+  write_tar(path_, files_);
+  const auto bytes = read_file(path_);
+  EXPECT_EQ(TarFile(path_).bytes_after_end(), 0u);
+  write_file(path_, bytes + std::string(5000, '\0') + "junk");
+  const TarFile tar(path_);
+  EXPECT_EQ(tar.bytes_after_end(), 4u);
+  EXPECT_EQ(tar.entries().size(), files_.size());
+  EXPECT_EQ(tar.read(tar.entries()[0]), "first");
+}
+
+std::vector<std::pair<std::string, std::string>> contents(const TarFile& tar) {
+  std::vector<std::pair<std::string, std::string>> found;
+  for (const auto& entry : tar.entries()) found.emplace_back(entry.name, tar.read(entry));
+  return found;
+}
+
+TEST_F(Archives, LinksAreResolvedInsideTheTar) {
+  write_tar_members(path_, {{"./a/0", "zero"},
+                            {"b/0", "a/0", TestMember::hard_link},
+                            {"c/0", "../a/0", TestMember::symbolic_link},
+                            {"d/0", "../c/0", TestMember::symbolic_link},
+                            {"late", "e/1", TestMember::symbolic_link},
+                            {"e/1", "one"},
+                            {"f", "e", TestMember::symbolic_link},
+                            {"g/1", "../f/1", TestMember::symbolic_link},
+                            {"empty", "", TestMember::folder}});
+  const TarFile tar(path_);
+  EXPECT_THAT(contents(tar),
+              testing::ElementsAre(testing::Pair("./a/0", "zero"), testing::Pair("b/0", "zero"),
+                                   testing::Pair("c/0", "zero"), testing::Pair("d/0", "zero"),
+                                   testing::Pair("late", "one"), testing::Pair("e/1", "one"),
+                                   testing::Pair("f/1", "one"), testing::Pair("g/1", "one")));
+  EXPECT_TRUE(tar.unread().empty());
+  EXPECT_THAT(tar.folders(), testing::ElementsAre(HasSubstr("empty")));
+}
+
+TEST_F(Archives, LinksOutOfTheTarAreNamedAndNotRead) {
+  const std::vector<TestMember> links = {{"a", "/etc/passwd", TestMember::symbolic_link},
+                                         {"b/c", "../../x", TestMember::symbolic_link},
+                                         {"d", "missing", TestMember::hard_link},
+                                         {"e", "f", TestMember::symbolic_link},
+                                         {"f", "e", TestMember::symbolic_link},
+                                         {"x/up", "..", TestMember::symbolic_link},
+                                         {"x/self", ".", TestMember::symbolic_link},
+                                         {"x/g", "../x", TestMember::symbolic_link}};
+  auto members = links;
+  members.push_back({"x/0", "zero"});
+  write_tar_members(path_, members);
+  const TarFile tar(path_);
+  EXPECT_THAT(contents(tar), testing::ElementsAre(testing::Pair("x/0", "zero")));
+  EXPECT_EQ(tar.unread().size(), links.size());
+  EXPECT_EQ(tar.unread()[1], "b/c -> ../../x");
+}
+
+TEST_F(Archives, LinksThatMultiplyAreRefused) {
+  std::vector<TestMember> members;
+  for (int i = 0; i < 4000; ++i) members.push_back({"a/" + std::to_string(i), ""});
+  for (int i = 0; i < 4000; ++i)
+    members.push_back({"b/" + std::to_string(i), "../a", TestMember::symbolic_link});
+  write_tar_members(path_, members);
+  EXPECT_THAT(error_of([&] { TarFile{path_}; }), HasSubstr("more than a million files"));
+}
+
+TEST_F(Archives, NamesOfAnyBytesStayAsTheyAre) {
+  const std::vector<std::pair<std::string, std::string>> files = {
+      {"\xff/0", "a"}, {"\xfe/0", "b"}, {"\xc3\xa4/0", "c"}, {"new\nline/0", "d"}};
+  write_tar(path_, files);
+  EXPECT_EQ(contents(TarFile(path_)), files);
 }
 
 TEST_F(Archives, DamagedTarNeverCrashes) {
-  write_tar(path_, {{"dog/1.png", "first"}, {"cat/2.png", "second"}});
+  write_tar_members(path_, {{"dog/1.png", "first"},
+                            {"cat/2.png", "second"},
+                            {"cow/3.png", "../cat/2.png", TestMember::symbolic_link},
+                            {"pig/4.png", "cat/2.png", TestMember::hard_link}});
   const int refused = read_damaged(read_file(path_), path_, 1000, [&] {
     const TarFile tar(path_);
     for (const auto& entry : tar.entries()) tar.read(entry);

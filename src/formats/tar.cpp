@@ -6,16 +6,18 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "base/error.h"
 #include "formats/archive_reader.h"
+#include "formats/tar_links.h"
 
 namespace tessera {
 
 class TarFile::Descriptor {
  public:
   explicit Descriptor(const fs::path& path) : number_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (number_ < 0) throw FileError(path, "cannot be read");
+    if (number_ < 0) throw FileError(path, std::string("cannot be read: ") + std::strerror(errno));
   }
   ~Descriptor() { ::close(number_); }
   Descriptor(const Descriptor&) = delete;
@@ -44,45 +46,98 @@ namespace {
   throw FileError(path, "is truncated or damaged after " + std::to_string(whole) + " whole files");
 }
 
-// libarchive walks the headers; it has consumed exactly the header when it hands out an entry.
-std::vector<TarEntry> index_entries(archive* tar, const fs::path& path, std::uint64_t file_size) {
-  std::vector<TarEntry> entries;
-  archive_entry* entry = nullptr;
-  int status;
-  while ((status = archive_read_next_header(tar, &entry)) == ARCHIVE_OK || status == ARCHIVE_WARN) {
-    if (archive_filter_code(tar, 0) != ARCHIVE_FILTER_NONE)
-      throw FileError(path, "is compressed, expected a plain tar (images are compressed already)");
-    if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry)) continue;
-    const char* name = archive_entry_pathname(entry);
-    const auto offset = static_cast<std::uint64_t>(archive_filter_bytes(tar, 0));
-    const auto size = archive_entry_size(entry);
-    if (size < 0 || offset > file_size || static_cast<std::uint64_t>(size) > file_size - offset)
-      refuse_truncated(path, entries.size());
-    if (!name || archive_entry_sparse_count(entry) > 0) continue;
-    entries.push_back({name, offset, static_cast<std::uint64_t>(size)});
-  }
-  if (status != ARCHIVE_EOF && entries.empty())
-    throw FileError(path, "is not a tar: " + archive_problem(tar));
-  if (status != ARCHIVE_EOF) refuse_truncated(path, entries.size());
-  return entries;
+// "gzip" -> "gunzip"
+std::string decompressor(const std::string& filter) {
+  for (const char* known : {"bzip2", "xz", "zstd", "lz4"})
+    if (filter == known) return std::string("un") + known;
+  return filter == "gzip" ? "gunzip" : "";
+}
+
+[[noreturn]] void refuse_compressed(const fs::path& path, archive* tar) {
+  const char* name = archive_filter_name(tar, 0);
+  const std::string filter = name ? name : "an unknown program";
+  const auto tool = decompressor(filter);
+  throw FileError(path, "is a tar compressed with " + filter +
+                            ", expected a plain one, in which images are found in any order" +
+                            (tool.empty() ? "" : "; decompress it with " + tool));
 }
 
 }  // namespace
 
-TarFile::TarFile(const fs::path& path) : path_(path) {
+// libarchive walks the headers; it has consumed exactly the header when it hands out an entry, and
+// the end mark when there are no more.
+void TarFile::index(std::uint64_t file_size) {
+  constexpr std::uint64_t kBlock = 512;
   const Archive tar(archive_read_new(), &archive_read_free);
   archive_read_support_format_tar(tar.get());
   archive_read_support_filter_all(tar.get());
-  open_archive(tar.get(), path);
-  const auto file_size = fs::file_size(path);
-  entries_ = index_entries(tar.get(), path, file_size);
-  descriptor_ = std::make_shared<const Descriptor>(path);
-  // Two blocks of zeros end a tar; without them nobody could tell that it was cut between two
-  // files.
-  std::string end(1024, '\1');
-  if (file_size < end.size() || !descriptor_->fill(end, file_size - end.size()) ||
-      std::ranges::any_of(end, [](char byte) { return byte != 0; }))
-    refuse_truncated(path, entries_.size());
+  open_archive(tar.get(), path_);
+  std::vector<TarMember> members;
+  std::size_t whole = 0;
+  std::uint64_t end = 0;  // of the last entry
+  archive_entry* entry = nullptr;
+  int status;
+  while ((status = archive_read_next_header(tar.get(), &entry)) == ARCHIVE_OK ||
+         status == ARCHIVE_WARN) {
+    if (archive_filter_code(tar.get(), 0) != ARCHIVE_FILTER_NONE)
+      refuse_compressed(path_, tar.get());
+    const char* pathname = archive_entry_pathname(entry);
+    const std::string name = pathname ? pathname : "(a name that cannot be read)";
+    const auto offset = static_cast<std::uint64_t>(archive_filter_bytes(tar.get(), 0));
+    const auto size = archive_entry_size(entry);
+    const char* hard = archive_entry_hardlink(entry);
+    const char* symbolic = archive_entry_symlink(entry);
+    end = offset;
+    if (symbolic || (hard && size <= 0)) {
+      auto& link = members.emplace_back();
+      link.file.name = name;
+      link.link_target = symbolic ? symbolic : hard;
+      link.symbolic = symbolic != nullptr;
+    } else if (archive_entry_filetype(entry) == AE_IFDIR) {
+      folders_.push_back(name);
+    } else if (archive_entry_filetype(entry) == AE_IFREG) {
+      if (size < 0 || offset > file_size || static_cast<std::uint64_t>(size) > file_size - offset)
+        refuse_truncated(path_, whole);
+      const bool sparse = archive_entry_sparse_count(entry) > 0;
+      if (sparse || !pathname) {
+        unread_.push_back(name);
+      } else {
+        end = offset + (static_cast<std::uint64_t>(size) + kBlock - 1) / kBlock * kBlock;
+        members.emplace_back().file = {name, offset, static_cast<std::uint64_t>(size)};
+        ++whole;
+      }
+    }
+  }
+  if (status != ARCHIVE_EOF && whole == 0)
+    throw FileError(path_, "is not a tar: " + archive_problem(tar.get()));
+  const auto consumed = static_cast<std::uint64_t>(archive_filter_bytes(tar.get(), 0));
+  if (status != ARCHIVE_EOF || consumed < end + 2 * kBlock) refuse_truncated(path_, whole);
+  check_end(consumed, file_size, whole);
+  entries_ = resolve_tar_links(members, path_, unread_);
+}
+
+// Two blocks of zeros end a tar; without them nobody could tell that it was cut between two files.
+// More zeros only fill a record; anything else was put there later.
+void TarFile::check_end(std::uint64_t end, std::uint64_t file_size, std::size_t whole) {
+  std::string mark(1024, '\1');
+  if (!descriptor_->fill(mark, end - mark.size()) || mark.find_first_not_of('\0') != mark.npos)
+    refuse_truncated(path_, whole);
+  constexpr std::uint64_t kBlock = 1 << 20;
+  for (auto at = end; at < file_size; at += kBlock) {
+    std::string block(std::min(kBlock, file_size - at), '\0');
+    if (!descriptor_->fill(block, at)) throw FileError(path_, "cannot be read");
+    if (const auto found = block.find_first_not_of('\0'); found != block.npos) {
+      bytes_after_end_ = file_size - at - found;
+      return;
+    }
+  }
+}
+
+TarFile::TarFile(const fs::path& path) : path_(path) {
+  std::error_code failed;
+  const auto file_size = fs::file_size(path, failed);
+  if (!failed) descriptor_ = std::make_shared<const Descriptor>(path);
+  index(failed ? 0 : file_size);
 }
 
 std::string TarFile::read(const TarEntry& entry) const {

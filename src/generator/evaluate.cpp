@@ -25,8 +25,9 @@ TokenFile open_tokens(const fs::path& path, const Generator& generator) {
 
 TokenBatch all_tokens(const LogitsOptions& options, const Generator& generator) {
   if (fs::path(options.tokens).extension() != ".npy") {
-    const auto file = open_tokens(options.tokens, generator);
-    if (options.classes.empty()) require_same_classes(file, generator.config().class_names);
+    auto file = open_tokens(options.tokens, generator);
+    if (options.classes.empty())
+      file = matched_classes(file, generator.config().class_names, "the generator's");
     return read_batch(file, all_sequences(file), torch::kCPU);
   }
   auto codes = read_npy_codes(options.tokens, generator.shape().vocabulary);
@@ -54,8 +55,8 @@ void set_classes(TokenBatch& batch, const LogitsOptions& options, const Generato
 nlohmann::json evaluate_likelihood(const LikelihoodOptions& options) {
   const auto device = open_device(options);
   auto generator = Generator::load(options.generator, device);
-  const auto file = open_tokens(options.tokens, generator);
-  require_same_classes(file, generator.config().class_names);
+  const auto file = matched_classes(open_tokens(options.tokens, generator),
+                                    generator.config().class_names, "the generator's");
   const auto sequences = all_sequences(file);
   Progress progress("likelihood", static_cast<std::int64_t>(sequences.size()), options.quiet);
   auto json =

@@ -24,12 +24,11 @@ Recipe recipe_of(const TrainGeneratorOptions& options) {
   return recipe;
 }
 
-void check_valid_tokens(const TokenFile& valid, const TokenFile& train) {
+// Held-out tokens with labels as the training tokens' classes, which may come in another order.
+TokenFile open_valid_tokens(const fs::path& path, const TokenFile& train) {
+  const auto valid = TokenFile::open(path);
   require_fit(valid, shape_of(train), train.tokenizer_hash());
-  if (valid.class_names() != train.class_names())
-    throw FileError(
-        valid.path(), "classes", nlohmann::json(valid.class_names()).dump(),
-        "those of " + train.path().string() + ", " + nlohmann::json(train.class_names()).dump());
+  return matched_classes(valid, train.class_names(), "those of " + train.path().string());
 }
 
 // Without a file of its own, validation takes the images that --split valid would.
@@ -64,8 +63,7 @@ GeneratorTrainer::Inputs open_inputs(const TrainGeneratorOptions& options, const
   if (options.valid_tokens.empty()) {
     hold_out(inputs, recipe.data);
   } else {
-    inputs.valid = TokenFile::open(options.valid_tokens);
-    check_valid_tokens(inputs.valid, inputs.train);
+    inputs.valid = open_valid_tokens(options.valid_tokens, inputs.train);
     inputs.valid_sequences = all_sequences(inputs.valid);
     inputs.train_images.resize(static_cast<std::size_t>(inputs.train.images()));
     std::iota(inputs.train_images.begin(), inputs.train_images.end(), 0);

@@ -1,9 +1,5 @@
-#include <libexif/exif-data.h>
-
 #include <csetjmp>
 #include <cstdio>
-#include <cstring>
-#include <memory>
 #include <optional>
 
 // clang-format off: jpeglib.h includes nothing that it needs, and jerror.h needs it.
@@ -13,6 +9,7 @@
 
 #include "base/error.h"
 #include "image/decoders.h"
+#include "image/orientation.h"
 #include "image/row_collector.h"
 
 namespace tessera {
@@ -37,6 +34,8 @@ struct JpegReading {
   jpeg_progress_mgr progress{};
   std::jmp_buf jump{};
   char problem[JMSG_LENGTH_MAX] = "";
+  bool in_pixels = false;         // beyond the header
+  bool end_mark_missing = false;  // the bytes ended before EOI did
   std::vector<std::uint8_t> row;  // as libjpeg gives it, then as RGB
   std::optional<RowCollector> rows;
 };
@@ -49,13 +48,28 @@ JpegReading& reading_of(j_common_ptr jpeg) { return *static_cast<JpegReading*>(j
   std::longjmp(reading.jump, 1);
 }
 
-// libjpeg paints what is missing grey and only warns; for us such an image is corrupt.
+// libjpeg paints what is missing grey and only warns; for us such an image is corrupt. At the end
+// of the bytes it goes on with an end mark of its own making: JWRN_HIT_MARKER follows if Huffman
+// codes are still missing. The arithmetic decoder reads zeros instead and says nothing.
 void judge_warning(j_common_ptr jpeg, int level) {
   if (level >= 0) return;
+  auto& reading = reading_of(jpeg);
   const int code = jpeg->err->msg_code;
-  if (code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER || code == JWRN_HUFF_BAD_CODE ||
-      code == JWRN_MUST_RESYNC)
+  if (code == JWRN_JPEG_EOF && reading.in_pixels && !reading.jpeg.arith_code)
+    reading.end_mark_missing = true;
+  else if (code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER || code == JWRN_HUFF_BAD_CODE ||
+           code == JWRN_MUST_RESYNC)
     keep_error(jpeg);
+}
+
+// Whether the scans read so far hold every bit of every coefficient. Only a progressive image says
+// so; in a sequential one, a single scan holds all.
+bool all_scans_read(jpeg_decompress_struct& jpeg) {
+  if (!jpeg.progressive_mode) return !jpeg_has_multiple_scans(&jpeg);
+  for (int component = 0; component < jpeg.num_components; ++component)
+    for (int coefficient = 0; coefficient < DCTSIZE2; ++coefficient)
+      if (jpeg.coef_bits[component][coefficient] != 0) return false;
+  return true;
 }
 
 void say_nothing(j_common_ptr) {}
@@ -100,7 +114,12 @@ void rgb_from_cmyk(std::uint8_t* row, std::size_t width, bool inverted) {
 bool read_rows(JpegReading& reading) {
   if (setjmp(reading.jump)) return false;
   auto& jpeg = reading.jpeg;
+  reading.in_pixels = true;
   jpeg_start_decompress(&jpeg);
+  if (reading.end_mark_missing && !all_scans_read(jpeg)) {
+    std::snprintf(reading.problem, sizeof reading.problem, "the file ends too early");
+    return false;
+  }
   while (jpeg.output_scanline < jpeg.output_height) {
     JSAMPROW row = reading.row.data();
     jpeg_read_scanlines(&jpeg, &row, 1);
@@ -112,22 +131,20 @@ bool read_rows(JpegReading& reading) {
   return true;
 }
 
-int exif_orientation(const jpeg_decompress_struct& jpeg) {
-  for (auto* marker = jpeg.marker_list; marker; marker = marker->next) {
-    if (marker->data_length < 6 || std::memcmp(marker->data, "Exif\0\0", 6) != 0) continue;
-    const std::unique_ptr<ExifData, decltype(&exif_data_unref)> exif(
-        exif_data_new_from_data(marker->data, marker->data_length), &exif_data_unref);
-    if (!exif) continue;
-    const auto* entry = exif_content_get_entry(exif->ifd[EXIF_IFD_0], EXIF_TAG_ORIENTATION);
-    if (entry && entry->format == EXIF_FORMAT_SHORT && entry->size >= 2)
-      return exif_get_short(entry->data, exif_data_get_byte_order(exif.get()));
+// EXIF says how the image is to be looked at; where it does not, XMP may.
+int orientation_of(const jpeg_decompress_struct& jpeg) {
+  int exif = 0, xmp = 0;
+  for (const auto* marker = jpeg.marker_list; marker; marker = marker->next) {
+    const std::string_view bytes(reinterpret_cast<const char*>(marker->data), marker->data_length);
+    if (exif == 0 && bytes.starts_with("Exif")) exif = exif_orientation(bytes);
+    if (xmp == 0 && bytes.starts_with(kXmpMarker)) xmp = xmp_orientation(bytes);
   }
-  return 1;
+  return exif != 0 ? exif : xmp;
 }
 
 }  // namespace
 
-Image decode_jpeg(std::string_view bytes, const std::string& name) {
+Image decode_jpeg(std::string_view bytes, const std::string& name, DecodeNotes& notes) {
   JpegReading reading;
   const auto refuse = [&] {
     throw FileError(name, std::string("corrupt JPEG: ") + reading.problem);
@@ -137,31 +154,10 @@ Image decode_jpeg(std::string_view bytes, const std::string& name) {
   reading.rows.emplace(static_cast<int>(jpeg.image_width), static_cast<int>(jpeg.image_height),
                        name);
   reading.row.resize(static_cast<std::size_t>(jpeg.output_width) * jpeg.output_components);
-  const int orientation = exif_orientation(jpeg);  // reading the last row frees the markers
+  const int orientation = orientation_of(jpeg);  // reading the last row frees the markers
   if (!read_rows(reading)) refuse();
+  notes.end_mark_missing = reading.end_mark_missing;
   return apply_orientation(reading.rows->take(), orientation);
-}
-
-Image apply_orientation(Image image, int orientation) {
-  if (orientation < 2 || orientation > 8) return image;
-  const bool transposed = orientation >= 5;
-  Image turned{
-      transposed ? image.height : image.width, transposed ? image.width : image.height, {}};
-  turned.pixels.resize(image.pixels.size());
-  // Stored row 0 is the visual bottom in 3, 4, 7, 8 (after the transposition), column 0 the right
-  // in 2, 3, 6, 7.
-  const bool flip_x = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
-  const bool flip_y = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
-  auto* target = turned.pixels.data();
-  for (int y = 0; y < turned.height; ++y)
-    for (int x = 0; x < turned.width; ++x, target += 3) {
-      int from_x = flip_x ? turned.width - 1 - x : x;
-      int from_y = flip_y ? turned.height - 1 - y : y;
-      if (transposed) std::swap(from_x, from_y);
-      std::memcpy(target,
-                  &image.pixels[(static_cast<std::size_t>(from_y) * image.width + from_x) * 3], 3);
-    }
-  return turned;
 }
 
 }  // namespace tessera

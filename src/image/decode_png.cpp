@@ -1,11 +1,15 @@
 #include <png.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstring>
+#include <limits>
 #include <optional>
 
 #include "base/error.h"
 #include "image/decoders.h"
+#include "image/orientation.h"
+#include "image/png_chunks.h"
 #include "image/row_collector.h"
 
 namespace tessera {
@@ -14,22 +18,19 @@ namespace {
 // libpng reports errors by longjmp, which must not skip destructors: everything that owns memory
 // lives in this struct, and the functions that call setjmp have no such locals.
 struct PngReading {
-  explicit PngReading(std::string_view bytes_to_read) : bytes(bytes_to_read) {}
+  PngReading(std::string_view bytes_to_read, std::string_view end)
+      : bytes(bytes_to_read), missing_end(end) {}
   ~PngReading() { png_destroy_read_struct(&png, &info, nullptr); }
   PngReading(const PngReading&) = delete;
   PngReading& operator=(const PngReading&) = delete;
 
   // Lays a row of RGBA on white.
   void add_row(const png_byte* pixel) {
-    for (std::size_t x = 0; x < width; ++x, pixel += 4)
-      for (std::size_t c = 0; c < 3; ++c)
-        rgb[x * 3 + c] =
-            static_cast<std::uint8_t>((pixel[c] * pixel[3] + 255 * (255 - pixel[3]) + 127) / 255);
+    for (std::size_t x = 0; x < width; ++x, pixel += 4) lay_on_white(pixel, &rgb[x * 3]);
     rows->add(rgb.data());
   }
 
-  std::string_view bytes;
-  std::size_t position = 0;
+  std::string_view bytes, missing_end;  // not read yet
   png_structp png = nullptr;
   png_infop info = nullptr;
   char problem[128] = "cannot be decoded";
@@ -46,28 +47,42 @@ struct PngReading {
   png_longjmp(png, 1);
 }
 
+constexpr png_byte kChunksNotRead[] = "eXIf\0tEXt\0zTXt\0iTXt\0iCCP\0sPLT\0hIST\0pCAL\0sCAL";
+
 void ignore_warning(png_structp, const char*) {}
 
 void give_bytes(png_structp png, png_bytep target, std::size_t count) {
   auto* reading = static_cast<PngReading*>(png_get_io_ptr(png));
-  if (count > reading->bytes.size() - reading->position) png_error(png, "the file ends too early");
-  std::memcpy(target, reading->bytes.data() + reading->position, count);
-  reading->position += count;
+  const std::size_t here = std::min(count, reading->bytes.size());
+  if (count - here > reading->missing_end.size()) png_error(png, "the file ends too early");
+  std::memcpy(target, reading->bytes.data(), here);
+  std::memcpy(target + here, reading->missing_end.data(), count - here);
+  reading->bytes.remove_prefix(here);
+  reading->missing_end.remove_prefix(count - here);
 }
 
 bool read_header(PngReading& reading) {
   if (setjmp(png_jmpbuf(reading.png))) return false;
-  png_set_user_limits(reading.png, kMostPixelsPerSide, kMostPixelsPerSide);
+  // RowCollector has limits of its own and says which.
+  png_set_user_limits(reading.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+  // What is not about pixels could only cost memory; png_chunks.h reads what is needed.
+  png_set_keep_unknown_chunks(reading.png, PNG_HANDLE_CHUNK_NEVER, kChunksNotRead,
+                              sizeof kChunksNotRead / 5);
   png_set_read_fn(reading.png, &reading, give_bytes);
   png_read_info(reading.png, reading.info);
+  reading.width = png_get_image_width(reading.png, reading.info);
+  reading.height = png_get_image_height(reading.png, reading.info);
+  return true;
+}
+
+bool choose_pixels(PngReading& reading) {
+  if (setjmp(png_jmpbuf(reading.png))) return false;
   png_set_expand(reading.png);  // palette, 1 to 4 bits and tRNS
   png_set_scale_16(reading.png);
   png_set_gray_to_rgb(reading.png);
   png_set_add_alpha(reading.png, 0xff, PNG_FILLER_AFTER);
   reading.passes = png_set_interlace_handling(reading.png);
   png_read_update_info(reading.png, reading.info);
-  reading.width = png_get_image_width(reading.png, reading.info);
-  reading.height = png_get_image_height(reading.png, reading.info);
   if (png_get_rowbytes(reading.png, reading.info) != reading.width * 4)
     png_error(reading.png, "its pixel layout is unknown");
   return true;
@@ -87,8 +102,9 @@ bool read_rows(PngReading& reading) {
 
 }  // namespace
 
-Image decode_png(std::string_view bytes, const std::string& name) {
-  PngReading reading(bytes);
+Image decode_png(std::string_view bytes, const std::string& name, DecodeNotes& notes) {
+  const auto chunks = scan_png_chunks(bytes);
+  PngReading reading(bytes, chunks.missing_end);
   reading.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reading, keep_error, ignore_warning);
   if (reading.png) reading.info = png_create_info_struct(reading.png);
   if (!reading.info) throw std::bad_alloc();
@@ -96,14 +112,19 @@ Image decode_png(std::string_view bytes, const std::string& name) {
     throw FileError(name, std::string("corrupt PNG: ") + reading.problem);
   };
   if (!read_header(reading)) refuse();
-  reading.rows.emplace(static_cast<int>(reading.width), static_cast<int>(reading.height), name);
-  if (reading.passes > 1 && reading.width * reading.height > kWholePixels)
-    throw FileError(name,
-                    "is an interlaced PNG of more than 64 megapixels, which needs too much memory");
+  const auto side = [](std::size_t pixels) {
+    return static_cast<int>(std::min<std::size_t>(pixels, std::numeric_limits<int>::max()));
+  };
+  reading.rows.emplace(side(reading.width), side(reading.height), name);
+  if (!choose_pixels(reading)) refuse();
+  if (reading.passes > 1)
+    require_whole_in_memory(static_cast<int>(reading.width), static_cast<int>(reading.height),
+                            "an interlaced PNG", name);
   reading.rgba.resize(reading.width * 4 * (reading.passes > 1 ? reading.height : 1));
   reading.rgb.resize(reading.width * 3);
   if (!read_rows(reading)) refuse();
-  return reading.rows->take();
+  notes.end_mark_missing = !chunks.missing_end.empty();
+  return apply_orientation(reading.rows->take(), chunks.orientation);
 }
 
 }  // namespace tessera

@@ -73,10 +73,30 @@ TEST(Png, InterlacingChangesNothing) {
   EXPECT_EQ(decode_image(png_of_rows(13, rows, {.interlaced = true}), "interlaced"), image);
 }
 
-TEST(Png, EveryTruncationIsRefused) {
-  const auto bytes = encode_png(random_image(9, 9, 3));
-  for (std::size_t size = 0; size < bytes.size(); ++size)
-    EXPECT_THROW(decode_image(bytes.substr(0, size), "cut"), FileError) << size;
+TEST(Png, OnlyTheEndMarkMayBeMissing) {
+  const auto image = random_image(9, 9, 3);
+  const auto bytes = encode_png(image);
+  constexpr std::size_t kEndMark = 12;  // the chunk IEND
+  for (std::size_t size = 0; size <= bytes.size(); ++size) {
+    DecodeNotes notes;
+    if (size + kEndMark < bytes.size()) {
+      EXPECT_THROW(decode_image(bytes.substr(0, size), "cut", &notes), FileError) << size;
+    } else {
+      EXPECT_EQ(decode_image(bytes.substr(0, size), "cut", &notes), image) << size;
+      EXPECT_EQ(notes.end_mark_missing, size < bytes.size());
+    }
+  }
+}
+
+TEST(Png, SidesBeyondTheLimitAreNamed) {
+  std::vector<png_byte> row(kMostPixelsPerSide + 1);
+  EXPECT_THAT(
+      [&] {
+        decode_image(png_of_rows(kMostPixelsPerSide + 1, {row}, {PNG_COLOR_TYPE_GRAY}), "wide");
+      },
+      testing::ThrowsMessage<FileError>(
+          "wide: size is 65501 x 1, expected at most 65500 a side and "
+          "512 megapixels"));
 }
 
 TEST(Jpeg, ColourAndGreySurvive) {
@@ -101,12 +121,6 @@ TEST(Jpeg, InksBecomeLight) {
       const auto bytes = jpeg_of_pixels(8, 8, pixels, {JCS_CMYK, stored, adobe});
       expect_near(pixel(decode_image(bytes, "inks"), 3, 3), {0, 204 * 204 / 255, 204});
     }
-}
-
-std::string exif_with_orientation(int orientation) {
-  std::string exif("Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0_\0\0\0\0\0\0\0", 32);
-  exif[24] = static_cast<char>(orientation);
-  return exif;
 }
 
 // EXIF 2.3, tag 0x0112: where the stored first row's first and last pixels are to be seen.
@@ -139,35 +153,68 @@ TEST(Jpeg, ExifOrientationIsApplied) {
   }
 }
 
-TEST(Jpeg, EveryTruncationIsRefused) {
-  for (const bool progressive : {false, true}) {
-    const auto bytes = encode_jpeg(random_image(16, 16, 4), {.progressive = progressive});
-    for (std::size_t size = 0; size < bytes.size(); ++size)
-      EXPECT_THROW(decode_image(bytes.substr(0, size), "cut"), FileError) << size;
-  }
+// The last bits of a scan may be padding, so that a byte before the end mark may be dispensable,
+// too.
+TEST(Jpeg, OnlyTheEndMarkMayBeMissing) {
+  for (const bool progressive : {false, true})
+    for (const int width : {16, 17, 40}) {
+      const auto bytes = encode_jpeg(random_image(width, 16, 4), {.progressive = progressive});
+      const auto whole = decode_image(bytes, "whole");
+      for (std::size_t size = 0; size < bytes.size(); ++size) try {
+          DecodeNotes notes;
+          EXPECT_EQ(decode_image(bytes.substr(0, size), "cut", &notes), whole) << size;
+          EXPECT_TRUE(notes.end_mark_missing) << size;
+          EXPECT_GE(size + 4, bytes.size());
+        } catch (const FileError&) {
+          EXPECT_LT(size + 2, bytes.size()) << "the end mark alone";
+        }
+      DecodeNotes notes;
+      decode_image(bytes, "whole", &notes);
+      EXPECT_FALSE(notes.end_mark_missing);
+    }
+}
+
+// Half of the scans give a picture without its finer detail, and nothing says that more was meant.
+TEST(Jpeg, MissingScansAreNoMissingEndMark) {
+  const auto bytes = encode_jpeg(random_image(32, 32, 4), {.progressive = true});
+  std::vector<std::size_t> scans;
+  for (auto at = bytes.find("\xff\xda"); at != std::string::npos;
+       at = bytes.find("\xff\xda", at + 1))
+    scans.push_back(at);
+  ASSERT_GT(scans.size(), 5u);
+  for (std::size_t scan = 1; scan < scans.size(); ++scan)
+    EXPECT_THROW(decode_image(bytes.substr(0, scans[scan]), "cut"), FileError) << scan;
 }
 
 TEST(Decoding, DamagedBytesNeverCrash) {
   Rng rng(5);
   const auto image = random_image(20, 20, 6);
   const std::vector<std::string> sound = {
-      encode_png(image), encode_jpeg(image), encode_jpeg(image, {.progressive = true}),
+      encode_png(image),
+      encode_jpeg(image),
+      encode_jpeg(image, {.progressive = true}),
       encode_jpeg(image, {.exif = exif_with_orientation(6)}),
-      png_of_rows(3, {{0, 1, 2}},
-                  {.colour_type = PNG_COLOR_TYPE_PALETTE, .palette = {{}, {}, {}}})};
+      png_of_rows(3, {{0, 1, 2}}, {.colour_type = PNG_COLOR_TYPE_PALETTE, .palette = {{}, {}, {}}}),
+      png_with_chunk(encode_png(image), "eXIf", exif_with_orientation(6).substr(6)),
+      webp_of_chunks(20, 20, {webp_bitstream(image), {"EXIF", exif_with_orientation(6)}}),
+      webp_animation(24, 24, image, 2, 4),
+      encode_gif(3, 2, {0, 1, 2, 3, 2, 1}, {.interlaced = true}),
+      encode_bmp(20, 20, 24, bmp_rows(image)),
+      encode_bmp(4, 2, 4, std::string(8, '\x12'), 16)};
   int refused = 0;
-  for (int i = 0; i < 1500; ++i) try {
+  for (int i = 0; i < 4000; ++i) try {
       const auto decoded = decode_image(mutated(sound[i % sound.size()], rng), "damaged");
       EXPECT_EQ(decoded.pixels.size(),
                 static_cast<std::size_t>(decoded.width) * decoded.height * 3);
     } catch (const FileError&) {
       ++refused;
     }
-  EXPECT_GT(refused, 500);
+  EXPECT_GT(refused, 1000);
 }
 
 TEST(Decoding, NamesTheFileThatIsNoImage) {
-  for (const std::string bytes : {"", "GIF89a", "\x89PNG", "\xff\xd8"})
+  for (const std::string bytes :
+       {"", "GIF89a", "\x89PNG", "\xff\xd8", "BM", "RIFF1234WEBP", "RIFF"})
     EXPECT_THAT([&] { decode_image(bytes, "folder/this.png"); },
                 testing::ThrowsMessage<FileError>(testing::StartsWith("folder/this.png: ")));
 }

@@ -3,20 +3,68 @@
 #include <png.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "base/error.h"
 #include "image/decoders.h"
 #include "image/resize.h"
+#include "image/row_collector.h"
 
 namespace tessera {
+namespace {
 
-Image decode_image(std::string_view bytes, const std::string& name) {
+#ifdef TESSERA_AVIF
+constexpr bool kReadsAvif = true;
+#else
+constexpr bool kReadsAvif = false;
+#endif
+
+}  // namespace
+
+Image decode_image(std::string_view bytes, const std::string& name, DecodeNotes* notes) {
   using namespace std::string_view_literals;
-  if (bytes.starts_with("\x89PNG\r\n\x1a\n"sv)) return decode_png(bytes, name);
-  if (bytes.starts_with("\xff\xd8\xff"sv)) return decode_jpeg(bytes, name);
-  throw FileError(name, bytes.empty() ? "is empty, expected a PNG or JPEG"
-                                      : "is neither PNG nor JPEG, by its first bytes");
+  DecodeNotes unused;
+  auto& noted = notes ? *notes : unused;
+  noted = {};
+  if (bytes.starts_with("\x89PNG\r\n\x1a\n"sv)) return decode_png(bytes, name, noted);
+  if (bytes.starts_with("\xff\xd8\xff"sv)) return decode_jpeg(bytes, name, noted);
+  if (bytes.starts_with("RIFF"sv) && bytes.substr(0, 12).ends_with("WEBP"sv))
+    return decode_webp(bytes, name);
+  if (bytes.starts_with("GIF87a"sv) || bytes.starts_with("GIF89a"sv))
+    return decode_gif(bytes, name);
+  if (bytes.starts_with("BM"sv)) return decode_bmp(bytes, name);
+  if (begins_like_avif(bytes)) return decode_avif(bytes, name);
+  throw FileError(name, bytes.empty() ? "is empty, expected " + image_kinds()
+                                      : "is not " + image_kinds() + ", by its first bytes");
+}
+
+std::string image_kinds() {
+  return kReadsAvif ? "PNG, JPEG, WebP, GIF, BMP or AVIF" : "PNG, JPEG, WebP, GIF or BMP";
+}
+
+bool has_image_extension(std::string_view name) {
+  constexpr std::string_view kExtensions[] = {".png",  ".jpg", ".jpeg", ".jpe", ".jfif",
+                                              ".webp", ".gif", ".bmp",  ".dib"};
+  const auto dot = name.rfind('.');
+  if (dot == std::string_view::npos) return false;
+  std::string extension(name.substr(dot));
+  std::ranges::transform(extension, extension.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return std::ranges::find(kExtensions, extension) != std::end(kExtensions) ||
+         (kReadsAvif && extension == ".avif");
+}
+
+void require_whole_in_memory(int width, int height, const char* kind, const std::string& name) {
+  check_image_size(width, height, name);
+  if (static_cast<std::size_t>(width) * static_cast<std::size_t>(height) > kWholePixels)
+    throw FileError(name, std::string("is ") + kind +
+                              " of more than 64 megapixels, which needs too much memory");
+}
+
+void lay_on_white(const std::uint8_t* rgba, std::uint8_t* rgb) {
+  for (int c = 0; c < 3; ++c)
+    rgb[c] = static_cast<std::uint8_t>((rgba[c] * rgba[3] + 255 * (255 - rgba[3]) + 127) / 255);
 }
 
 std::string encode_png(const Image& image) {

@@ -1,4 +1,5 @@
-// image/ reads PNG and JPEG that nobody vouches for into 8-bit RGB, resizes, and writes PNG.
+// image/ reads untrusted PNG, JPEG, WebP, GIF, BMP and AVIF into 8-bit RGB, resizes, and writes
+// PNG.
 #pragma once
 
 #include <cstddef>
@@ -27,10 +28,22 @@ constexpr std::size_t kWholePixels = std::size_t{64} << 20;
 constexpr std::size_t kMostPixels = std::size_t{512} << 20;
 constexpr int kMostPixelsPerSide = 65500;
 
-/// Decodes PNG or JPEG, told apart by their first bytes: grey, palette, 16 bit and CMYK become
-/// 8-bit RGB, transparency is laid on white, EXIF orientation is applied. Throws FileError naming
-/// `name` when anything is wrong or missing.
-Image decode_image(std::string_view bytes, const std::string& name);
+/// What a decoder noticed in an image that it could read.
+struct DecodeNotes {
+  bool end_mark_missing = false;  ///< JPEG's EOI or PNG's IEND; every pixel is there
+};
+
+/// Decodes an image of a kind in image_kinds(), told apart by its first bytes: grey, palette, 16
+/// bit and CMYK become 8-bit RGB, transparency is laid on white, orientation (EXIF, else XMP) is
+/// applied; of an animation the first frame is taken. Throws FileError naming `name` when anything
+/// but the end mark is wrong or missing.
+Image decode_image(std::string_view bytes, const std::string& name, DecodeNotes* notes = nullptr);
+
+/// "PNG, JPEG, WebP, GIF or BMP", with AVIF where this build reads it.
+std::string image_kinds();
+
+/// Whether a file's name ends like an image that decode_image reads, in any case.
+bool has_image_extension(std::string_view name);
 
 std::string encode_png(const Image& image);
 /// Written whole or not at all (see write_file).

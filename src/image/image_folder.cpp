@@ -6,14 +6,6 @@
 
 namespace tessera {
 
-std::string folder_name(std::string class_name) {
-  std::replace_if(
-      class_name.begin(), class_name.end(), [](char c) { return c == '/' || c == '\0'; }, '-');
-  if (class_name.find_first_not_of('.') == std::string::npos)
-    class_name.assign(std::max<std::size_t>(1, class_name.size()), '-');
-  return class_name;
-}
-
 ImageFolderWriter::ImageFolderWriter(const fs::path& folder)
     // Without a slash at its end, which would put the partial folder inside.
     : folder_(folder.has_filename() ? folder : folder.parent_path()),
@@ -28,10 +20,18 @@ ImageFolderWriter::~ImageFolderWriter() {
   fs::remove_all(partial_, ignored);
 }
 
+void ImageFolderWriter::name_classes(const Names& class_names) {
+  const auto folders = folder_names(class_names);
+  for (std::size_t i = 0; i < folders.size(); ++i) folders_[class_names[i]] = folders[i];
+}
+
 void ImageFolderWriter::add(const Image& image) { write_png(partial_ / next_file(), image); }
 
 void ImageFolderWriter::add(const Image& image, const std::string& class_name) {
-  write_png(partial_ / folder_name(class_name) / next_file(), image);
+  const auto folder = folders_.find(class_name);
+  write_png(partial_ / (folder == folders_.end() ? folder_name(class_name) : folder->second) /
+                next_file(),
+            image);
 }
 
 void ImageFolderWriter::finish() {

@@ -1,12 +1,11 @@
 #pragma once
 
+#include <map>
+
+#include "base/class_names.h"
 #include "image/image.h"
 
 namespace tessera {
-
-/// A class name as one folder: whatever the name holds, the folder stays inside its parent.
-/// "T-shirt/top" is "T-shirt-top"; names of dots alone, such as "..", and empty ones become dashes.
-std::string folder_name(std::string class_name);
 
 /// Writes numbered PNG files, one folder a class, whole or not at all: beside their place until
 /// finish() renames them.
@@ -18,6 +17,8 @@ class ImageFolderWriter {
   ImageFolderWriter(const ImageFolderWriter&) = delete;
   ImageFolderWriter& operator=(const ImageFolderWriter&) = delete;
 
+  /// The classes that add() will be given, so that each has a folder of its own (folder_names).
+  void name_classes(const Names& class_names);
   void add(const Image& image);                                 ///< <folder>/000000.png
   void add(const Image& image, const std::string& class_name);  ///< <folder>/<class>/000000.png
   void finish();
@@ -26,6 +27,7 @@ class ImageFolderWriter {
   std::string next_file();
 
   fs::path folder_, partial_;
+  std::map<std::string, std::string> folders_;  // of class names
   std::size_t count_ = 0;
 };
 

@@ -27,9 +27,21 @@ TEST(ImageFolder, NoClassNameLeavesTheFolder) {
   writer.finish();
   EXPECT_EQ(files_below(folder / ".").size(), hostile.size());
   EXPECT_EQ(files_below(folder / "a/b/out"),
-            (std::vector<std::string>{"--/000000.png", "-/000003.png", "-/000004.png",
-                                      "-etc-absolute/000002.png", "..-..-up/000001.png",
+            (std::vector<std::string>{"--/000000.png", "-.-..-up/000001.png", "-/000003.png",
+                                      "-/000004.png", "-etc-absolute/000002.png",
                                       "T-shirt-top/000005.png", "nul-byte/000006.png"}));
+}
+
+TEST(ImageFolder, ClassesKeepFoldersOfTheirOwn) {
+  TemporaryFolder folder;
+  ImageFolderWriter writer(folder / "out");
+  const Names classes = {"a/b", "a-b", "\\xff", "\\xfe"};
+  writer.name_classes(classes);
+  for (const auto& name : classes) writer.add(kDot, name);
+  writer.finish();
+  EXPECT_EQ(files_below(folder / "out"),
+            (std::vector<std::string>{"a-b-2/000000.png", "a-b/000001.png", "\xfe/000003.png",
+                                      "\xff/000002.png"}));
 }
 
 TEST(ImageFolder, AppearsWholeOrNotAtAll) {

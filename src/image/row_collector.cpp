@@ -6,12 +6,17 @@
 
 namespace tessera {
 
-RowCollector::RowCollector(int width, int height, const std::string& name) {
+void check_image_size(int width, int height, const std::string& name) {
   const auto pixels = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
   const std::string found = std::to_string(width) + " x " + std::to_string(height);
   if (width < 1 || height < 1) throw FileError(name, "size", found, "at least 1 x 1");
   if (std::max(width, height) > kMostPixelsPerSide || pixels > kMostPixels)
     throw FileError(name, "size", found, "at most 65500 a side and 512 megapixels");
+}
+
+RowCollector::RowCollector(int width, int height, const std::string& name) {
+  check_image_size(width, height, name);
+  const auto pixels = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
   const auto factor = [&] { return static_cast<std::size_t>(factor_); };
   while (pixels / (factor() * factor()) > kWholePixels) ++factor_;
   image_.width = width / factor_;

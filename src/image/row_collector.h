@@ -6,11 +6,14 @@
 
 namespace tessera {
 
+/// Throws FileError when width x height is beyond the limits.
+void check_image_size(int width, int height, const std::string& name);
+
 /// Collects decoded rows into an image, averaging blocks of factor x factor pixels when it is
 /// larger than kWholePixels.
 class RowCollector {
  public:
-  /// Throws FileError when width x height is beyond the limits.
+  /// Checks the size, as check_image_size does.
   RowCollector(int width, int height, const std::string& name);
   /// The next row, [width, 3]. Allocates nothing, so that it may be called between setjmp and
   /// longjmp.

@@ -1,6 +1,7 @@
 #include <charconv>
 #include <sstream>
 
+#include "base/class_names.h"
 #include "base/error.h"
 #include "base/settings.h"
 #include "generator/flops.h"
@@ -40,7 +41,7 @@ std::vector<std::string> read_class_names(const fs::path& path, int classes) {
   std::vector<std::string> names;
   for (std::string line; std::getline(lines, line);) {
     if (line.ends_with('\r')) line.pop_back();
-    names.push_back(line);
+    names.push_back(class_name_of_bytes(line));
   }
   if (names.size() != static_cast<std::size_t>(classes))
     throw FileError(path, "lines", std::to_string(names.size()),

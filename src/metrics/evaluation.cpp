@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstdio>
 
+#include "base/class_names.h"
 #include "base/error.h"
 #include "base/version.h"
 #include "metrics/generation.h"
@@ -98,6 +99,8 @@ nlohmann::json evaluate_generation(const EvaluateGenerationOptions& options) {
 
   const Source real(options.real, options.split, config),
       generated(options.generated, Split::all, config);
+  warn_of_other_classes("--real " + real.words, real.images->class_names(),
+                        "--generated " + generated.words, generated.images->class_names());
   const auto available = static_cast<std::int64_t>(generated.images->size());
   if (available < exactly)
     throw Error("--generated " + generated.words + ": " + std::to_string(available) +
@@ -111,6 +114,10 @@ nlohmann::json evaluate_generation(const EvaluateGenerationOptions& options) {
                            {"image_size", config.image_size},
                            {"seed", options.seed},
                            {"made_by", made_by(options.seed)}};
+  if (const auto mismatch = class_mismatch("real", real.images->class_names(), "generated",
+                                           generated.images->class_names());
+      !mismatch.empty())
+    result["class_mismatch"] = mismatch;
   if (net)
     result.update(compare(GenerationReference(*net, batches_of(real.images, config, device)),
                           batches_of(generated.images, config, device, exactly)));
@@ -120,6 +127,8 @@ nlohmann::json evaluate_generation(const EvaluateGenerationOptions& options) {
     // Beside the held-out part of a data set stands its other part.
     const auto part = options.split == Split::valid ? Split::train : Split::all;
     const Source train(options.train, part, config);
+    warn_of_other_classes("--real " + real.words, real.images->class_names(),
+                          "--train " + train.words, train.images->class_names());
     result["train"] = train.described();
     result["nearest_train"] =
         nearest_train(net ? &*net : nullptr, batches_of(train.images, config, device),

@@ -5,12 +5,17 @@
 #include <numeric>
 #include <sstream>
 
+#include "base/class_names.h"
 #include "base/settings.h"
 
 namespace tessera {
 
 std::int64_t parse_class(const std::string& text, const std::vector<std::string>& class_names) {
-  const auto named = std::find(class_names.begin(), class_names.end(), text);
+  auto named = std::find(class_names.begin(), class_names.end(), text);
+  if (named == class_names.end())  // as the shell gives its bytes, or a character as \xNN
+    named = std::find_if(class_names.begin(), class_names.end(), [&](const std::string& name) {
+      return bytes_of_class_name(name) == bytes_of_class_name(text);
+    });
   if (named != class_names.end()) return named - class_names.begin();
   std::int64_t number = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -20,7 +25,8 @@ std::int64_t parse_class(const std::string& text, const std::vector<std::string>
   const auto nearest = nearest_name(text, class_names);
   throw Error("--classes: there is no class '" + text + "', expected a number from 0 to " +
               std::to_string(classes - 1) + " or a name" +
-              (nearest.empty() ? "" : "; the nearest is '" + nearest + "'"));
+              (nearest.empty() ? "" : "; the nearest is '" + nearest + "'") +
+              (nearest.find(',') == std::string::npos ? "" : " (write its comma as \\x2c)"));
 }
 
 std::vector<std::int64_t> parse_classes(const std::string& text,

@@ -6,7 +6,8 @@
 
 namespace tessera {
 
-/// The class that `text` names. Throws Error naming the nearest when it is unknown.
+/// The class that `text` names, in which \xNN is any byte (base/class_names.h), such as a comma.
+/// Throws Error naming the nearest when it is unknown.
 std::int64_t parse_class(const std::string& text, const std::vector<std::string>& class_names);
 
 /// The classes that `text` names: "all", or names and numbers (from 0) with commas between. A name

@@ -41,6 +41,16 @@ TEST(SamplePlan, TotalIsInProportionToTraining) {
     EXPECT_EQ(labels_of_total(total, {5, 3, 4}).size(), static_cast<std::size_t>(total));
 }
 
+TEST(SamplePlan, ClassesOfAnyBytesCanBeNamed) {
+  const std::vector<std::string> names = {"a,b", "all", "3", "\\xff", "\\xfe"};
+  EXPECT_THAT(parse_classes("a\\x2cb,\\xfe", names), ElementsAre(0, 4));
+  EXPECT_THAT(parse_classes("\xff,3", names), ElementsAre(3, 2));
+  EXPECT_THAT(parse_classes("\\x61ll", names), ElementsAre(1));
+  EXPECT_THAT(parse_classes("all", names), ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_THAT([&] { parse_classes("a,b", names); },
+              testing::ThrowsMessage<Error>(testing::HasSubstr("there is no class 'a'")));
+}
+
 TEST(SamplePlan, TotalNeedsCountsThatAreWhole) {
   EXPECT_THROW(labels_of_total(4, nullptr), Error);
   EXPECT_THROW(labels_of_total(4, {1, 2}), Error);

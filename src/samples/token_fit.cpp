@@ -1,6 +1,8 @@
 #include "samples/token_fit.h"
 
+#include "base/class_names.h"
 #include "base/error.h"
+#include "base/progress.h"
 #include "models/generator_folder.h"
 
 namespace tessera {
@@ -51,12 +53,20 @@ void require_fit(const TokenFile& tokens, const GeneratorShape& shape,
     throw FileError(tokens.path(), "holds no tokens");
 }
 
-void require_same_classes(const TokenFile& tokens, const std::vector<std::string>& class_names) {
+TokenFile matched_classes(const TokenFile& tokens, const std::vector<std::string>& class_names,
+                          const std::string& whose) {
   const auto& found = tokens.class_names();
   if (found == class_names || (found.size() == class_names.size() && are_numbers(class_names)))
-    return;
-  throw FileError(tokens.path(), "classes", listed(found),
-                  "the generator's " + listed(class_names));
+    return tokens;
+  std::vector<std::string> missing;
+  auto matched = tokens.with_classes(class_names, missing);
+  if (!matched)
+    throw FileError(
+        tokens.path(), "classes", listed(found),
+        whose + ", " + listed(class_names) + "; not among them: " + listed_names(missing));
+  const auto mismatch = class_mismatch(whose, class_names, tokens.path().string(), found);
+  if (!mismatch.empty()) say("warning: " + mismatch);
+  return *matched;
 }
 
 }  // namespace tessera

@@ -16,8 +16,10 @@ GeneratorShape shape_of(const TokenFile& tokens);
 void require_fit(const TokenFile& tokens, const GeneratorShape& shape,
                  const std::string& tokenizer_hash);
 
-/// Throws FileError unless the file's labels mean the generator's classes: the same names, or as
-/// many of a generator whose classes are numbers only, as imported ones are.
-void require_same_classes(const TokenFile& tokens, const std::vector<std::string>& class_names);
+/// The file with its labels as classes of `whose` ("the generator's"), matched by name; a generator
+/// whose classes are numbers only, as imported ones are, takes as many in their order. Warns of
+/// classes that the file lacks, throws FileError naming those that are unknown.
+TokenFile matched_classes(const TokenFile& tokens, const std::vector<std::string>& class_names,
+                          const std::string& whose);
 
 }  // namespace tessera

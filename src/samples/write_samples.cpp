@@ -16,6 +16,7 @@ constexpr int kWidestGrid = 16;  // images per row
 void write_folders(const std::vector<Image>& images, const SamplePlan& plan,
                    const std::vector<std::string>& class_names, const fs::path& out) {
   ImageFolderWriter writer(out);
+  writer.name_classes(class_names);
   for (std::size_t i = 0; i < images.size(); ++i) {
     stop_if_interrupted();
     writer.add(images[i], class_names[static_cast<std::size_t>(plan.labels[i])]);

@@ -82,6 +82,7 @@ void decode_in_batches(Tokenizer& tokenizer, const StoredCodes& codes, const tor
 void write_images(Tokenizer& tokenizer, const StoredCodes& codes, const DecodeOptions& options,
                   const torch::Device& device) {
   ImageFolderWriter writer(options.out);
+  writer.name_classes(codes.class_names);
   decode_in_batches(tokenizer, codes, device, options.quiet,
                     [&](std::int64_t first, const torch::Tensor& images) {
                       for (auto index = static_cast<std::size_t>(first);

@@ -48,6 +48,8 @@ TokenizerTrainer::Inputs open_inputs(const TrainTokenizerOptions& options, const
   if (!options.valid_data.empty()) {
     inputs.train = images;
     inputs.valid = open_images(options.valid_data);
+    warn_of_other_classes("--data", images->class_names(), "--valid-data",
+                          inputs.valid->class_names());
   } else if (recipe.data.valid_fraction > 0) {
     inputs.train = take_split(images, Split::train, recipe.data);
     inputs.valid = take_split(images, Split::valid, recipe.data);

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <numeric>
+#include <set>
 
+#include "base/class_names.h"
 #include "base/error.h"
 
 namespace tessera {
@@ -147,7 +150,29 @@ int TokenFile::code(std::int64_t image, std::int64_t crop, int position) const {
 
 int TokenFile::label(std::int64_t image) const {
   TESSERA_CHECK(image >= 0 && image < images_);
-  return load<std::int32_t>(labels_, static_cast<std::size_t>(image));
+  const int stored = load<std::int32_t>(labels_, static_cast<std::size_t>(image));
+  return class_places_.empty() ? stored : class_places_[static_cast<std::size_t>(stored)];
+}
+
+std::optional<TokenFile> TokenFile::with_classes(const std::vector<std::string>& class_names,
+                                                 std::vector<std::string>& missing) const {
+  const auto places = match_classes(header_.class_names, class_names);
+  std::set<int> unknown;
+  for (std::int64_t image = 0; image < images_; ++image)
+    if (const int known = label(image); places[static_cast<std::size_t>(known)] < 0)
+      unknown.insert(known);
+  for (const int known : unknown)
+    missing.push_back(header_.class_names[static_cast<std::size_t>(known)]);
+  if (!unknown.empty()) return std::nullopt;
+  TokenFile result = *this;
+  if (class_places_.empty()) {
+    result.class_places_.resize(places.size());
+    std::iota(result.class_places_.begin(), result.class_places_.end(), 0);
+  }
+  for (auto& place : result.class_places_)  // a class of no image may have no place
+    place = std::max(0, places[static_cast<std::size_t>(place)]);
+  result.header_.class_names = class_names;
+  return result;
 }
 
 void TokenFile::read_codes(std::int64_t image, std::int64_t crop,

@@ -47,6 +47,10 @@ class TokenFile {
 
   int code(std::int64_t image, std::int64_t crop, int position) const;
   int label(std::int64_t image) const;
+  /// The same tokens with labels as places in `class_names`, matched by name (base/class_names.h).
+  /// Classes of images that are not among them are added to `missing`; with any, nothing.
+  std::optional<TokenFile> with_classes(const std::vector<std::string>& class_names,
+                                        std::vector<std::string>& missing) const;
   /// Copies one sequence; `codes` has tokens_per_image() places.
   void read_codes(std::int64_t image, std::int64_t crop, std::span<std::int64_t> codes) const;
 
@@ -58,6 +62,7 @@ class TokenFile {
   std::int64_t images_ = 0, crops_ = 0;
   DType code_type_ = DType::U16;
   std::span<const std::byte> codes_, labels_;
+  std::vector<int> class_places_;  // by stored label; empty: labels are as they are stored
 };
 
 /// Writes u16 codes if the codebook has at most 65536, i32 otherwise; whole or not at all.

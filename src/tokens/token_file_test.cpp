@@ -90,6 +90,27 @@ TEST_F(Tokens, ClassNamesSurviveAnyBytes) {
   EXPECT_THAT(names[2], HasSubstr(" not UTF-8"));
 }
 
+TEST_F(Tokens, LabelsAreMatchedToOtherClassesByName) {
+  auto set = small_set(100);
+  set.header.class_names = {"cat", "dog", "fish"};
+  write_tokens(path_, set);
+  const auto file = TokenFile::open(path_);
+  std::vector<std::string> missing;
+  const std::vector<std::string> wider = {"ant", "fish", "dog", "cat"}, narrow = {"fish", "ant"};
+  const auto matched = file.with_classes(wider, missing);
+  ASSERT_TRUE(matched);
+  const auto back = matched->with_classes(set.header.class_names, missing);
+  ASSERT_TRUE(back);
+  for (std::int64_t image = 0; image < file.images(); ++image) {
+    EXPECT_EQ(matched->label(image), 3 - file.label(image));
+    EXPECT_EQ(back->label(image), file.label(image));
+  }
+  EXPECT_EQ(matched->class_names(), wider);
+  EXPECT_TRUE(missing.empty());
+  EXPECT_FALSE(file.with_classes(narrow, missing));
+  EXPECT_FALSE(missing.empty());
+}
+
 TEST_F(Tokens, AWrongFieldIsNamed) {
   EXPECT_EQ(problem_with("unknown", "is ignored"), "");
   EXPECT_THAT(problem_with("format", "tessera.tokens/9"),
