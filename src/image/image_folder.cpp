@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/error.h"
-
 namespace tessera {
 
 std::string folder_name(std::string class_name) {
@@ -14,31 +12,10 @@ std::string folder_name(std::string class_name) {
   return class_name;
 }
 
-ImageFolderWriter::ImageFolderWriter(const fs::path& folder)
-    // Without a slash at its end, which would put the partial folder inside.
-    : folder_(folder.has_filename() ? folder : folder.parent_path()),
-      partial_(folder_.string() + ".partial") {
-  if (fs::exists(folder_) && !(fs::is_directory(folder_) && fs::is_empty(folder_)))
-    throw FileError(folder_, "exists already and is not an empty folder");
-  fs::remove_all(partial_);
-}
-
-ImageFolderWriter::~ImageFolderWriter() {
-  std::error_code ignored;
-  fs::remove_all(partial_, ignored);
-}
-
-void ImageFolderWriter::add(const Image& image) { write_png(partial_ / next_file(), image); }
+void ImageFolderWriter::add(const Image& image) { write_png(folder_.path() / next_file(), image); }
 
 void ImageFolderWriter::add(const Image& image, const std::string& class_name) {
-  write_png(partial_ / folder_name(class_name) / next_file(), image);
-}
-
-void ImageFolderWriter::finish() {
-  std::error_code failed;
-  fs::remove(folder_, failed);
-  fs::rename(partial_, folder_, failed);
-  if (failed) throw FileError(folder_, "cannot be written: " + failed.message());
+  write_png(folder_.path() / folder_name(class_name) / next_file(), image);
 }
 
 std::string ImageFolderWriter::next_file() {
