@@ -46,7 +46,7 @@ void add_sample_options(CLI::App* command, SampleOptions& sample) {
       ->capture_default_str();
   command->add_option("--out", options->out, "PNG of all images");
   command->add_option("--out-dir", options->out_dir,
-                      "folder for one folder of PNG files per class");
+                      "new or empty folder for one folder of PNG files per class");
   command->add_option("--tokens-out", options->tokens_out, "token file of what was drawn");
   add_run_options(command, *options);
 }
@@ -63,8 +63,9 @@ void add_torch_options(CLI::App* command, SampleOptions& options) {
 SampleBackend sample_backend(const SampleOptions& options, const SampleBackend& torch) {
   const auto engine = engine_backend();
   const bool cpu = options.device == "cpu";
-  const auto backend =
-      !options.backend.empty() ? options.backend : cpu && engine ? "engine" : "torch";
+  const auto backend = !options.backend.empty() ? options.backend
+                       : cpu && engine          ? "engine"
+                                                : "torch";
   if (backend == "torch" && !torch)
     throw Error("--backend is 'torch', but this program was built without LibTorch");
   if (backend == "engine" && !engine)
