@@ -81,7 +81,7 @@ TEST_F(BadInput, FullDiskLeavesNoHalfWrittenFile) {
   EXPECT_EQ(outcome.code, 2) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("grid.png"));
   EXPECT_FALSE(exists("grid.png"));
-  EXPECT_EQ(run("ls *.partial").code, 2);
+  EXPECT_EQ(run("ls -d .*.tessera-*").code, 2);
 }
 
 TEST_F(BadInput, RefusesBadCheckpoints) {
@@ -109,7 +109,7 @@ TEST_F(BadInput, RefusesBadCheckpoints) {
   refuses("tessera export llamagen-gpt vq --out x.pt", {"config.json", "tokenizer", "generator"});
   refuses("tessera export llamagen-vq vq --out x.bin", {"x.bin", ".safetensors"});
   EXPECT_FALSE(exists("out") || exists("x.pt") || exists("x.bin"));
-  EXPECT_EQ(run("ls -d *.partial").code, 2);
+  EXPECT_EQ(run("ls -d .*.tessera-*").code, 2);
 }
 
 TEST_F(BadInput, RefusesBadUsageInOneLine) {

@@ -1,8 +1,6 @@
 #include "base/files.h"
 
-#include <fcntl.h>
 #include <openssl/evp.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -10,22 +8,12 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
-#include <random>
 
 #include "base/error.h"
+#include "base/output.h"
 
 namespace tessera {
 namespace {
-
-void sync_to_disk(const fs::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY);
-  if (descriptor < 0 || ::fsync(descriptor) != 0) {
-    const int reason = errno;
-    if (descriptor >= 0) ::close(descriptor);
-    throw FileError(path, std::string("cannot be written: ") + std::strerror(reason));
-  }
-  ::close(descriptor);
-}
 
 class Sha256 {
  public:
@@ -51,33 +39,10 @@ class Sha256 {
 
 }  // namespace
 
-fs::path partial_path(const fs::path& path) {
-  static const auto machine = std::random_device{}();  // two machines may share process ids
-  return path.string() + "." + std::to_string(machine) + "-" + std::to_string(::getpid()) +
-         ".partial";
-}
-
 void write_file(const fs::path& path, const std::function<void(std::ostream&)>& write) {
-  std::error_code ignored;
-  if (path.has_parent_path()) fs::create_directories(path.parent_path(), ignored);
-  const auto partial = partial_path(path);
-  try {
-    errno = 0;
-    std::ofstream file(partial, std::ios::binary | std::ios::trunc);
-    if (file) write(file);
-    file.close();
-    if (!file) {
-      const std::string reason = errno ? std::strerror(errno) : "the disk may be full";
-      throw FileError(path, "cannot be written: " + reason);
-    }
-    sync_to_disk(partial);
-    std::error_code failed;
-    fs::rename(partial, path, failed);
-    if (failed) throw FileError(path, "cannot be written: " + failed.message());
-  } catch (...) {
-    fs::remove(partial, ignored);
-    throw;
-  }
+  OutputFile file(path);
+  write(file.stream());
+  file.commit();
 }
 
 void write_file(const fs::path& path, std::string_view bytes) {
@@ -121,7 +86,11 @@ void write_json(const fs::path& path, const nlohmann::json& json) {
 
 void write_results(const std::string& destination, const nlohmann::json& json) {
   if (destination == "-") {
+    errno = 0;
     std::cout << json_text(json, 2) << std::endl;
+    if (!std::cout)
+      throw FileError("standard output",
+                      std::string("cannot be written: ") + std::strerror(errno ? errno : EIO));
   } else if (!destination.empty()) {
     write_json(destination, json);
   }

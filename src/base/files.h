@@ -11,13 +11,8 @@ namespace tessera {
 
 namespace fs = std::filesystem;
 
-/// A name beside `path` that no other process, on this machine or another, is using: what is
-/// written there is renamed to `path` when it is whole.
-fs::path partial_path(const fs::path& path);
-
-/// Writes a file beside its place, syncs it and renames it, so that readers see the old file or the
-/// whole new one. Throws FileError when the disk is full or the place cannot be written; the
-/// partial file is then removed.
+/// Writes a file whole or not at all (OutputFile): readers see the old file or the new one, links
+/// are followed, devices and pipes are written directly. Throws FileError with the system's reason.
 void write_file(const fs::path& path, std::string_view bytes);
 void write_file(const fs::path& path, const std::function<void(std::ostream&)>& write);
 
@@ -32,7 +27,8 @@ std::string json_text(const nlohmann::json& json, int indent = -1);
 nlohmann::json read_json(const fs::path& path);
 void write_json(const fs::path& path, const nlohmann::json& json);
 
-/// Results of a command: "-" is standard output, empty is nowhere.
+/// Results of a command: "-" is standard output, empty is nowhere. Throws FileError if they cannot
+/// be written.
 void write_results(const std::string& destination, const nlohmann::json& json);
 
 /// SHA-256 as 64 hexadecimal digits.

@@ -68,7 +68,7 @@ TEST(WriteFile, APlaceThatCannotBeWrittenIsNamed) {
                 HasSubstr(path.string() + ": cannot be written: "));
   fs::create_directory(folder / "folder");
   EXPECT_THAT(error_of([&] { write_file(folder / "folder", "x"); }),
-              HasSubstr("cannot be written"));
+              HasSubstr("is a folder, expected a file"));
 }
 
 TEST(ReadFile, WhatCannotBeReadIsNamed) {

@@ -19,6 +19,8 @@ extern "C" void ask_to_stop(int signal) {
 void catch_interrupts() {
   std::signal(SIGINT, ask_to_stop);
   std::signal(SIGTERM, ask_to_stop);
+  // Under nohup it is ignored, and stays so.
+  if (std::signal(SIGHUP, ask_to_stop) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
 }
 
 bool interrupted() { return asked_to_stop != 0; }

@@ -2,8 +2,8 @@
 
 namespace tessera {
 
-/// Makes Ctrl-C (and SIGTERM) raise a flag that long loops read, instead of killing the program
-/// half-way. A second Ctrl-C kills it.
+/// Makes Ctrl-C, SIGTERM and SIGHUP (a terminal or a connection that closes; not under nohup) raise
+/// a flag that long loops read, instead of killing the program half-way. A second signal kills it.
 void catch_interrupts();
 
 /// True once the user has asked to stop.

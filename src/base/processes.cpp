@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <system_error>
 
 #include "base/error.h"
@@ -43,6 +44,8 @@ std::array<int, 2> open_pipe() {
     end(kDone, "");
   } catch (const Error& error) {
     end(kBadInput, error.what());
+  } catch (const std::filesystem::filesystem_error& error) {
+    end(kBadInput, (error.path1().string() + ": " + error.code().message()).c_str());
   } catch (const Interrupted& error) {
     end(kInterrupted, error.what());
   } catch (const std::exception& error) {

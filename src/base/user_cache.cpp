@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/output.h"
 
 namespace tessera {
 namespace {
@@ -46,6 +47,7 @@ std::optional<fs::path> user_cache_path(const fs::path& file, const std::string&
 }
 
 void remove_least_recent(const fs::path& folder, const std::string& extension, std::size_t kept) {
+  remove_leftovers(folder);
   std::vector<std::pair<fs::file_time_type, fs::path>> files;
   for (const auto& entry : fs::directory_iterator(folder))
     if (entry.path().extension() == extension)

@@ -14,7 +14,9 @@ void add_decode(CLI::App& app, const DecodeBackend& decode, bool devices) {
   command->add_option("--tokenizer", options->tokenizer, "model folder")->required();
   command->add_option("--tokens", options->tokens, "token file, or .npy of whole numbers [N, T]")
       ->required();
-  command->add_option("--out", options->out, "folder for PNG files; with --raw a .npy file")
+  command
+      ->add_option("--out", options->out,
+                   "new or empty folder for PNG files; with --raw a .npy file")
       ->required();
   command->add_flag("--raw", options->raw, "write float32 [N, 3, H, W] instead of PNG files");
   add_run_options(command, *options);

@@ -15,7 +15,7 @@ void add_export_pipeline(CLI::App& parent) {
   command->add_option("--generator", options->generator, "model folder")->required();
   command->add_option("--tokenizer", options->tokenizer, "model folder of its tokenizer")
       ->required();
-  command->add_option("--out", options->out, "folder to write")->required();
+  command->add_option("--out", options->out, "folder to write, new or empty")->required();
   add_run_options(command, *options);
   command->callback([options] {
     const auto result = export_pipeline(*options);

@@ -15,7 +15,7 @@ CLI::App* add_kind(CLI::App& import, const std::string& kind, const std::string&
   auto* command = add_command(import, kind, description, example);
   command->add_option("files", options->files, "checkpoint: .pt, .pth, .ckpt or .safetensors")
       ->required();
-  command->add_option("--out", options->out, "model folder to write")->required();
+  command->add_option("--out", options->out, "model folder to write, new or empty")->required();
   add_run_options(command, *options);
   command->callback([options, run] {
     const nlohmann::json result = run(*options);

@@ -20,7 +20,7 @@ void add_quantize(CLI::App& app) {
                       "token file of held-out images, to measure what it costs");
   command->add_option("--images", options->images, "of them that are measured, at most")
       ->capture_default_str();
-  command->add_option("--out", options->out, "model folder to write")->required();
+  command->add_option("--out", options->out, "model folder to write, new or empty")->required();
   add_run_options(command, *options);
   command->callback([options] {
     const auto result = quantize_generator(*options);

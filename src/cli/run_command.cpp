@@ -1,9 +1,13 @@
 #include "cli/run_command.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <iostream>
 #include <new>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/interrupt.h"
 #include "base/settings.h"
 #include "base/version.h"
@@ -42,6 +46,16 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error) {
   return kExitBadInput;
 }
 
+// What was printed must have arrived, too, on a full disk for example.
+int finish_output(const char* name) {
+  errno = 0;
+  std::cout.flush();
+  if (std::fflush(stdout) == 0 && !std::ferror(stdout) && std::cout) return 0;
+  std::fprintf(stderr, "%s: standard output: cannot be written: %s\n", name,
+               std::strerror(errno ? errno : EIO));
+  return kExitBadInput;
+}
+
 }  // namespace
 
 int run_command(CLI::App& app, int argc, char** argv) {
@@ -53,11 +67,17 @@ int run_command(CLI::App& app, int argc, char** argv) {
   try {
     choose_instruction_set();
     app.parse(argc, argv);
-    return 0;
+    return finish_output(name);
   } catch (const CLI::ParseError& error) {
-    return report_usage(app, error);
+    const int code = report_usage(app, error);
+    return code == 0 ? finish_output(name) : code;  // --help, --version
   } catch (const Error& error) {
     std::fprintf(stderr, "%s: %s\n", name, error.what());
+    return kExitBadInput;
+  } catch (const fs::filesystem_error& error) {
+    // What a user can cause, such as a folder that may not be read: the path and the reason.
+    std::fprintf(stderr, "%s: %s: %s\n", name, error.path1().c_str(),
+                 error.code().message().c_str());
     return kExitBadInput;
   } catch (const Interrupted& error) {
     std::fprintf(stderr, "%s: %s\n", name, error.what());

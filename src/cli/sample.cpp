@@ -46,7 +46,7 @@ void add_sample_options(CLI::App* command, SampleOptions& sample) {
       ->capture_default_str();
   command->add_option("--out", options->out, "PNG of all images");
   command->add_option("--out-dir", options->out_dir,
-                      "folder for one folder of PNG files per class");
+                      "new or empty folder for one folder of PNG files per class");
   command->add_option("--tokens-out", options->tokens_out, "token file of what was drawn");
   add_run_options(command, *options);
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/output.h"
 #include "base/processes.h"
 #include "base/progress.h"
 #include "base/settings.h"
@@ -117,6 +118,9 @@ void run(const StudyRunOptions& options) {
   const auto sum = totals(file, plan, images, options);
   if (!options.quiet && options.json != "-") print(plan, file, sum, images, options);
   if (options.dry_run) return write_results(options.json, sum);
+  // Other workers may be at it: each run is claimed, not the folder.
+  for (const char* folder : {"", "results", "failed", "models"})
+    check_output_file(fs::path(options.out) / folder / "study.json");
   // A machine without the device would fail every run. In a process of its own, since LibTorch's
   // threads do not survive a fork.
   run_in_processes({{"this machine", [&] { open_device(options); }}}, 1);

@@ -14,7 +14,8 @@ void add_train_features(CLI::App& train) {
   add_data_option(command, options->data,
                   "images (with one class, it learns to tell quarter turns)")
       ->required();
-  command->add_option("--out", options->out, "model folder to write")->required();
+  command->add_option("--out", options->out, "model folder to write: no model's or other run's")
+      ->required();
   command->add_option("--recipe", options->recipe, "recipe whose [data] table is used");
   command->add_option("--size", options->image_size, "pixels per side; 0 is the recipe's")
       ->check(CLI::NonNegativeNumber)
@@ -29,7 +30,10 @@ void add_train_features(CLI::App& train) {
   command->add_option("--learning-rate", options->learning_rate, "peak rate of AdamW")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_flag("--resume", options->resume, "go on where a run in --out stopped");
+  command->add_flag(
+      "--resume", options->resume,
+      "go on where the run in --out stopped, with the same data and settings; begins one "
+      "where there is none");
   add_run_options(command, *options);
   add_device_option(command, *options);
   command->callback([options] { run_train_features(*options); });

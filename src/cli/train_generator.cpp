@@ -17,7 +17,8 @@ void add_train_generator(CLI::App& train) {
   command->add_option("--tokens", options->tokens, "token file to learn")->required();
   command->add_option("--valid-tokens", options->valid_tokens,
                       "held-out tokens; without them data.valid_fraction of --tokens is held out");
-  command->add_option("--out", options->out, "model folder to write")->required();
+  command->add_option("--out", options->out, "model folder to write: no model's or other run's")
+      ->required();
   command->add_option("--preset", options->preset, "LlamaGen's shape instead of the recipe's")
       ->check(CLI::IsMember({"B", "L", "XL", "XXL", "3B"}));
   command->add_option("--set", options->overrides, "change a setting: table.key=value");
@@ -29,7 +30,10 @@ void add_train_generator(CLI::App& train) {
       "--branch", options->branch,
       "go on from the last checkpoint of this model folder, trained alike but for "
       "steps and decay: one long run at a constant rate gives models of many lengths");
-  command->add_flag("--resume", options->resume, "go on where an interrupted run stopped");
+  command->add_flag(
+      "--resume", options->resume,
+      "go on where the run in --out stopped, with the same data and settings; begins one "
+      "where there is none");
   add_run_options(command, *options);
   add_device_option(command, *options);
   command->callback([options] {

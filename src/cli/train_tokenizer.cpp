@@ -20,7 +20,8 @@ void add_train_tokenizer(CLI::App& train) {
                       "held-out images; without it data.valid_fraction of --data is held out");
   command->add_option("--features", options->features,
                       "network of the perceptual loss: features of `train features`, or LPIPS");
-  command->add_option("--out", options->out, "model folder to write")->required();
+  command->add_option("--out", options->out, "model folder to write: no model's or other run's")
+      ->required();
   command->add_option("--set", options->overrides, "change a setting: table.key=value");
   command->add_option("--steps", options->steps, "instead of the recipe's")
       ->check(CLI::PositiveNumber);
@@ -30,7 +31,10 @@ void add_train_tokenizer(CLI::App& train) {
       ->add_option("--freeze", options->freeze,
                    "parts that do not learn: encoder, quantizer, decoder, with commas between")
       ->delimiter(',');
-  command->add_flag("--resume", options->resume, "go on where an interrupted run stopped");
+  command->add_flag(
+      "--resume", options->resume,
+      "go on where the run in --out stopped, with the same data and settings; begins one "
+      "where there is none");
   add_run_options(command, *options);
   add_device_option(command, *options);
   command->callback([options] {

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/output.h"
 #include "base/processes.h"
 #include "base/settings.h"
 #include "base/version.h"
@@ -78,6 +79,7 @@ class Demo {
   }
 
   nlohmann::json run() {
+    const FolderLock lock(out_);
     check_same(out_ / "settings.json", settings());
     in_processes({{"loss features", [&] { feature_network("loss"); }},
                   {"metric features", [&] { feature_network("metric"); }}});

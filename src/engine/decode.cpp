@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/output.h"
 #include "base/progress.h"
 #include "base/version.h"
 #include "engine/image_decoder.h"
@@ -57,6 +58,11 @@ void append_planes(std::span<const float> pixels, std::vector<float>& all) {
 
 nlohmann::json decode_with_engine(const DecodeOptions& options) {
   choose_instruction_set();
+  std::optional<ImageFolderWriter> writer;
+  if (options.raw)
+    check_output_files({options.out, options.json});
+  else
+    writer.emplace(options.out);
   ThreadPool pool(thread_count(options.threads));
   const auto hash = model_hash(options.tokenizer);
   auto decoder =
@@ -65,16 +71,17 @@ nlohmann::json decode_with_engine(const DecodeOptions& options) {
   const PixelSize size{codes.rows * decoder.pixels_per_token(),
                        codes.columns * decoder.pixels_per_token()};
   if (options.raw) {
+    check_room(options.out, static_cast<std::uintmax_t>(codes.images) * 3 * sizeof(float) *
+                                static_cast<std::uintmax_t>(size.height * size.width));
     std::vector<float> all;
     decode_each(decoder, codes, size, options.quiet,
                 [&](std::int64_t, auto pixels) { append_planes(pixels, all); });
     write_npy(options.out, DType::F32, {codes.images, 3, size.height, size.width},
               std::as_bytes(std::span(all)));
   } else {
-    ImageFolderWriter writer(options.out);
-    writer.name_classes(codes.class_names);
-    decode_each(decoder, codes, size, options.quiet, add_to(writer, codes, size));
-    writer.finish();
+    writer->name_classes(codes.class_names);
+    decode_each(decoder, codes, size, options.quiet, add_to(*writer, codes, size));
+    writer->finish();
   }
   nlohmann::json json = {{"images", codes.images}, {"tokenizer", hash}, {"out", options.out}};
   json.update(made_by(options.seed));

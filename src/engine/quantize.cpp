@@ -1,6 +1,7 @@
 #include "engine/quantize.h"
 
 #include "base/error.h"
+#include "base/output.h"
 #include "base/progress.h"
 #include "base/version.h"
 #include "engine/generator_weights.h"
@@ -28,7 +29,7 @@ void write_packed(const fs::path& out, const ModelConfig& config, const Safetens
                        {static_cast<std::int64_t>(packed.matrices[index].size())},
                        packed.matrices[index]});
   std::vector<FloatTensor> plain;
-  const auto shape = shape_of(config, out);
+  const auto shape = shape_of(config, file.path().parent_path());
   for (const auto& [name, sides] : plain_tensors_of(config.recipe.generator, shape)) {
     const auto& tensor = plain.emplace_back(file, name, sides);
     tensor.require_finite();
@@ -62,8 +63,7 @@ nlohmann::json quantize_generator(const QuantizeOptions& options) {
     throw Error("--images is " + std::to_string(options.images) + ", expected at least 1");
   const auto type = weight_type_named(options.weights, "--weights");
   const fs::path from = options.generator, out = options.out;
-  if (fs::exists(out / "model.safetensors"))
-    throw FileError(out, "holds a model already, expected a new folder");
+  NewFolder written(out);
   ThreadPool pool(thread_count(options.threads));
   auto config = read_model_config(from, "generator");
   const auto shape = shape_of(config, from);
@@ -80,7 +80,11 @@ nlohmann::json quantize_generator(const QuantizeOptions& options) {
   const auto layouts = matrices_of(config.recipe.generator, shape);
   const auto packed = pack_matrices(layouts, type, matrices_in(file, layouts), pool);
   config.extra["quantized"] = {{"weights", name_of(type)}, {"from", model_hash(from)}};
-  write_packed(out, config, file, layouts, packed, type);
+  std::uintmax_t bytes = 0;
+  for (const auto& matrix : packed.matrices) bytes += matrix.size();
+  check_room(out, bytes);
+  write_packed(written.path(), config, file, layouts, packed, type);
+  written.finish();
   nlohmann::json json = {{"out", options.out},
                          {"weights", name_of(type)},
                          {"generator", model_hash(from)},

@@ -80,13 +80,14 @@ Samples draw(Engine& engine, const std::vector<Request>& requests, bool quiet) {
 
 nlohmann::json sample_with_engine(const SampleOptions& options, const Beginning& beginning) {
   check_options(options);
+  SampleOutputs outputs(options);
   const auto folders = options.pipeline.empty() ? ModelFolders{options.generator, options.tokenizer}
                                                 : open_pipeline_folder(options.pipeline);
   const auto config = read_model_config(folders.generator, "generator");
   const auto plan = plan_samples(options, config);
   Engine engine(engine_options(options));
   const auto samples = draw(engine, requests_of(plan, beginning), options.quiet);
-  auto json = write_samples(options, plan,
+  auto json = write_samples(options, outputs, plan,
                             {config, shape_of(config, folders.generator),
                              model_hash(folders.generator), model_hash(folders.tokenizer)},
                             samples, beginning);

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "base/output.h"
+#include "base/progress.h"
 #include "base/settings.h"
 #include "base/version.h"
 #include "dataset/image_set.h"
@@ -12,6 +14,7 @@
 #include "generator/flops.h"
 #include "models/model_config.h"
 #include "tokenizer/flops.h"
+#include "training/training_folder.h"
 
 namespace tessera {
 namespace {
@@ -37,6 +40,9 @@ class StudyExperiment {
   }
 
   nlohmann::json run() {
+    // A worker that was taken for dead may be slow to notice.
+    const auto lock = FolderLock::wait(
+        here_, [&](const auto& owner) { say(run_.id + " waits for " + owner + ", which has it"); });
     nlohmann::json result;
     if (run_.kind == RunKind::features) result = features();
     if (run_.kind == RunKind::tokenizer) result = tokenizer();
@@ -58,11 +64,15 @@ class StudyExperiment {
     const FeatureNetworks networks{
         .folder = here_, .recipe = file_.recipe, .data = file_.data, .set = run_.set};
     nlohmann::json result;
-    for (const char* name : {"loss", "metric"}) result[name] = networks.train(name, options_);
+    for (const char* name : {"loss", "metric"}) {
+      forget_unless_done(name, here_ / name);
+      result[name] = networks.train(name, options_);
+    }
     return result;
   }
 
   nlohmann::json tokenizer() const {
+    forget_unless_done("tokenizer", here_ / "tokenizer");
     const TokenizerExperiment experiment(options_, here_);
     nlohmann::json result = {{"tokenizer", experiment.train()}};
     result["tokenizer"]["model"] = model_hash(here_ / "tokenizer");
@@ -83,6 +93,13 @@ class StudyExperiment {
     for (std::size_t point = 0; point < run_.points.size(); ++point)
       fs::remove_all(here_ / trunk_name(point));
     return {{"points", points}};
+  }
+
+  // A model that is to be made again, since not all that its run made was kept.
+  void forget_unless_done(const std::string& stage, const fs::path& model) const {
+    if (!fs::exists(here_ / "stages" / (stage + ".json")) &&
+        TrainingFolder::holds_finished_model(model))
+      fs::remove_all(model);
   }
 
   // What the checkpoints of a finished model took.
@@ -118,6 +135,7 @@ class StudyExperiment {
   // The run at a constant rate, up to where the point's rate begins to fall.
   std::string extend(const std::string& trunk, std::size_t point) const {
     const auto options = with_steps(constant_steps(point), 0);
+    forget_unless_done("trunk-" + std::to_string(point) + "-generator", here_ / trunk_name(point));
     GeneratorExperiment(options, folders(point, trunk_name(point), "trunk-")).train(trunk);
     return (here_ / trunk_name(point)).string();
   }
@@ -128,6 +146,7 @@ class StudyExperiment {
     auto options = with_steps(steps, static_cast<double>(steps - constant_steps(point)) / steps);
     options.nearest_train = point + 1 == run_.points.size();  // it takes longer than all the rest
     const auto where = folders(point, "generator-" + std::to_string(point), "point-");
+    forget_unless_done("point-" + std::to_string(point) + "-generator", here_ / where.generator);
     const GeneratorExperiment experiment(options, where);
     nlohmann::json result = {{"generator", experiment.train(trunk)},
                              {"likelihood", experiment.likelihood()},

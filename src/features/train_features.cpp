@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "features/feature_trainer.h"
 #include "training/device.h"
+#include "training/run_identity.h"
 
 namespace tessera {
 namespace {
@@ -42,6 +43,7 @@ nlohmann::json train_features(const TrainFeaturesOptions& options) {
   if (options.image_size != 0) data.image_size = options.image_size;
   data.validate();
 
+  const TrainingFolder folder(options.out, options.resume, options.quiet);
   const auto device = open_device(options);
   const std::shared_ptr<const ImageSet> images = open_images(options.data);
   config.class_names = images->class_names();
@@ -54,20 +56,24 @@ nlohmann::json train_features(const TrainFeaturesOptions& options) {
   FeatureTrainer trainer(hold_out ? take_split(images, Split::train, data) : images,
                          hold_out ? take_split(images, Split::valid, data) : nullptr, config,
                          options.width, training, device);
-  const TrainingRun run{.stage = "features",
-                        .folder = options.out,
-                        .settings = {{"data", to_json(data)},
-                                     {"images", listing_hash(*images)},
-                                     {"width", options.width},
-                                     {"steps", options.steps},
-                                     {"batch_size", options.batch_size},
-                                     {"learning_rate", options.learning_rate}},
-                        .resume = options.resume,
-                        .quiet = options.quiet,
-                        .seed = options.seed,
-                        .steps = options.steps,
-                        .items_per_step = options.batch_size};
-  auto results = run_training(trainer, run);
+  const TrainingRun run{
+      .stage = "features",
+      .folder = options.out,
+      .settings = {{"data", to_json(data)},
+                   {"width", options.width},
+                   {"steps", options.steps},
+                   {"batch_size", options.batch_size},
+                   {"learning_rate", options.learning_rate}},
+      // "images" is what older versions knew them by.
+      .free_settings = {"/data/loader_threads", "/data/cache_megabytes", "/images"},
+      .images = identity_of(*images),
+      .device = options.device,
+      .resume = options.resume,
+      .quiet = options.quiet,
+      .seed = options.seed,
+      .steps = options.steps,
+      .items_per_step = options.batch_size};
+  auto results = run_training(trainer, run, folder);
   results.update({{"task", trainer.task()},
                   {"seed", options.seed},
                   {"data", config.data},

@@ -55,7 +55,7 @@ torch::Tensor sample_codes(Generator& generator, const SampleRequest& request, b
 
 }  // namespace
 
-nlohmann::json draw_images(const SampleOptions& options, Pipeline& models,
+nlohmann::json draw_images(const SampleOptions& options, SampleOutputs& outputs, Pipeline& models,
                            const Beginning& beginning) {
   auto& [generator, tokenizer] = models;
   const auto plan = plan_samples(options, generator.config());
@@ -64,9 +64,10 @@ nlohmann::json draw_images(const SampleOptions& options, Pipeline& models,
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   Samples samples{.codes = numbers(codes), .images = {}, .seconds = seconds.count()};
   if (wants_images(options)) samples.images = decode_images(models, codes, options.quiet);
-  auto json = write_samples(
-      options, plan, {generator.config(), generator.shape(), generator.hash(), tokenizer.hash()},
-      samples, beginning);
+  auto json =
+      write_samples(options, outputs, plan,
+                    {generator.config(), generator.shape(), generator.hash(), tokenizer.hash()},
+                    samples, beginning);
   json["backend"] = "torch";
   return json;
 }

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/output.h"
 #include "base/progress.h"
 #include "base/version.h"
 #include "formats/npy.h"
@@ -74,6 +75,7 @@ nlohmann::json evaluate_likelihood(const LikelihoodOptions& options) {
 }
 
 nlohmann::json write_logits(const LogitsOptions& options) {
+  check_output_files({options.out, options.json});
   const auto device = open_device(options);
   auto generator = Generator::load(options.generator, device);
   auto tokens = all_tokens(options, generator);
@@ -84,6 +86,8 @@ nlohmann::json write_logits(const LogitsOptions& options) {
     throw FileError(
         options.tokens, "sequences", std::to_string(rows),
         "at most " + std::to_string(kMostLogits / (positions * vocabulary)) + ", 8 GB of logits");
+  check_room(options.out,
+             sizeof(float) * static_cast<std::uintmax_t>(rows * positions * vocabulary));
   torch::NoGradGuard no_grad;
   const auto logits = torch::empty({rows, positions, vocabulary});
   const auto batch = static_cast<std::int64_t>(batch_for(positions, vocabulary));

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "base/output.h"
 #include "base/version.h"
 #include "models/pipeline_folder.h"
 #include "training/device.h"
@@ -44,24 +45,21 @@ Pipeline open_pipeline(const fs::path& folder, const torch::Device& device) {
 }
 
 nlohmann::json export_pipeline(const ExportPipelineOptions& options) {
-  fs::path out = options.out;
-  if (!out.has_filename()) out = out.parent_path();  // "folder/"
-  if (fs::exists(out) && !(fs::is_directory(out) && fs::is_empty(out)))
-    throw FileError(out, "exists already and is not an empty folder");
+  NewFolder out(options.out);
+  std::uintmax_t bytes = 0;
+  for (const auto& model : {options.generator, options.tokenizer})
+    for (const auto* file : kFiles) {
+      std::error_code error;
+      const auto size = fs::file_size(fs::path(model) / file, error);
+      if (!error) bytes += size;
+    }
+  check_room(options.out, bytes);
   open_pipeline(options.generator, options.tokenizer, open_device(options));  // they must fit
-  const auto partial = partial_path(out);
   nlohmann::json json = {{"format", kPipelineFormat}, {"made_by", made_by(options.seed)}};
-  try {
-    json["generator"] = copy_model(options.generator, partial / "generator");
-    json["tokenizer"] = copy_model(options.tokenizer, partial / "tokenizer");
-    write_json(partial / kPipelineFile, json);
-    fs::remove(out);
-    fs::rename(partial, out);
-  } catch (const std::exception& error) {
-    std::error_code ignored;
-    fs::remove_all(partial, ignored);
-    throw FileError(out, std::string("cannot be written: ") + error.what());
-  }
+  json["generator"] = copy_model(options.generator, out.path() / "generator");
+  json["tokenizer"] = copy_model(options.tokenizer, out.path() / "tokenizer");
+  write_json(out.path() / kPipelineFile, json);
+  out.finish();
   return json;
 }
 

@@ -174,7 +174,7 @@ TEST_F(Pipelines, AnExportedFolderSamplesAsTheTwoFoldersDo) {
   one.generator = one.pipeline = "";
   EXPECT_THAT(error_of([&] { sample_with_torch(with_outputs(one, "x")); }),
               HasSubstr("--pipeline"));
-  EXPECT_THAT(error_of([&] { export_pipeline(exporting()); }), HasSubstr("exists already"));
+  EXPECT_THAT(error_of([&] { export_pipeline(exporting()); }), HasSubstr("exists and holds files"));
 }
 
 TEST_F(Pipelines, AGeneratorOfAnotherTokenizerIsRefused) {

@@ -55,8 +55,9 @@ Beginning keep_rows(const CompleteOptions& options, Pipeline& models) {
 
 nlohmann::json sample_with_torch(const SampleOptions& options, const Beginning& beginning) {
   check_options(options);
+  SampleOutputs outputs(options);
   auto models = open_models(options);
-  return draw_images(options, models, beginning);
+  return draw_images(options, outputs, models, beginning);
 }
 
 Beginning beginning_of(const CompleteOptions& options) {

@@ -11,6 +11,7 @@
 #include "generator/trainer.h"
 #include "samples/token_fit.h"
 #include "training/device.h"
+#include "training/run_identity.h"
 
 namespace tessera {
 namespace {
@@ -79,6 +80,17 @@ std::int64_t constant_steps(const GeneratorTrainingConfig& config) {
   return static_cast<std::int64_t>(std::floor(config.steps * (1 - config.decay_fraction))) + 1;
 }
 
+// What no result of stage 2 depends on: it learns from tokens, and has no state to go back to that
+// a checkpoint's date could change.
+std::vector<std::string> settings_that_may_differ() {
+  auto pointers = free_settings("generator_training");
+  for (const char* other :
+       {"/recipe/tokenizer", "/recipe/regularizer", "/recipe/tokenizer_training",
+        "/recipe/generator_training/checkpoint_every"})
+    pointers.push_back(other);
+  return pointers;
+}
+
 // Two runs are the same up to a step when they differ in their ends only.
 void check_branch(const nlohmann::json& settings, const nlohmann::json& before, std::int64_t step,
                   const std::string& branch) {
@@ -89,9 +101,10 @@ void check_branch(const nlohmann::json& settings, const nlohmann::json& before, 
   auto same = before;
   for (const char* key : {"steps", "decay_fraction"})
     same["recipe"]["generator_training"][key] = settings["recipe"]["generator_training"][key];
-  if (same != settings)
-    throw Error("--branch " + branch +
-                " was trained with other settings; only steps and decay_fraction may differ");
+  if (const auto what = difference_of_settings(settings, same, settings_that_may_differ());
+      !what.empty())
+    throw Error("--branch " + branch + " was trained with other settings (" + what +
+                "); only steps and decay_fraction may differ");
   for (const auto& config : {other.generator_training, recipe.generator_training})
     if (const auto constant = constant_steps(config); step > constant)
       throw Error("--branch " + branch + " is at step " + std::to_string(step) +
@@ -103,6 +116,7 @@ void check_branch(const nlohmann::json& settings, const nlohmann::json& before, 
 
 nlohmann::json train_generator(const TrainGeneratorOptions& options) {
   const auto recipe = recipe_of(options);
+  const TrainingFolder folder(options.out, options.resume, options.quiet);
   const auto device = open_device(options);
   auto inputs = open_inputs(options, recipe);
   nlohmann::json settings = {
@@ -114,21 +128,26 @@ nlohmann::json train_generator(const TrainGeneratorOptions& options) {
   const auto images = inputs.train_images.size();
   GeneratorTrainer trainer(recipe, std::move(inputs), options.seed, device);
   const auto& config = recipe.generator_training;
-  auto result = run_training(trainer, {.stage = "generator",
-                                       .folder = options.out,
-                                       .settings = settings,
-                                       .resume = options.resume,
-                                       .quiet = options.quiet,
-                                       .seed = options.seed,
-                                       .steps = config.steps,
-                                       .log_every = config.log_every,
-                                       .valid_every = config.valid_every,
-                                       .checkpoint_every = config.checkpoint_every,
-                                       .items_per_step = config.batch_size,
-                                       .branch_of = options.branch,
-                                       .check_branch = [&](const auto& before, auto step) {
-                                         check_branch(settings, before, step, options.branch);
-                                       }});
+  auto result = run_training(
+      trainer,
+      {.stage = "generator",
+       .folder = options.out,
+       .settings = settings,
+       .free_settings = settings_that_may_differ(),
+       .images = {},
+       .device = options.device,
+       .resume = options.resume,
+       .quiet = options.quiet,
+       .seed = options.seed,
+       .steps = config.steps,
+       .log_every = config.log_every,
+       .valid_every = config.valid_every,
+       .checkpoint_every = config.checkpoint_every,
+       .items_per_step = config.batch_size,
+       .branch_of = options.branch,
+       .check_branch = [&](const auto& before,
+                           auto step) { check_branch(settings, before, step, options.branch); }},
+      folder);
   const double sequences = static_cast<double>(config.steps) * config.batch_size;
   result["parameters"] = count_parameters(recipe.generator, trainer.shape());
   result["training_flops"] =

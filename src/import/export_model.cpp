@@ -1,6 +1,7 @@
 #include "import/export_model.h"
 
 #include "base/error.h"
+#include "base/output.h"
 #include "base/version.h"
 #include "formats/pytorch_writer.h"
 #include "import/gpt_layout.h"
@@ -39,6 +40,9 @@ nlohmann::json export_matched(const ExportOptions& options, const Shapes& shapes
   const auto checkpoint = Checkpoint::open(fs::path(options.folder) / "model.safetensors");
   auto tensors = ForeignWeights(checkpoint.path(), checkpoint.table({""}), {}).matched(shapes);
   tensors.insert(tensors.end(), more.begin(), more.end());
+  std::uintmax_t bytes = 0;
+  for (const auto& tensor : tensors) bytes += *bytes_needed(tensor.type, tensor.shape);
+  check_room(options.out, bytes);
   write_checkpoint(options.out, tensors);
   nlohmann::json result = {
       {"out", options.out}, {"tensors", tensors.size()}, {"model", model_hash(options.folder)}};
@@ -79,6 +83,7 @@ void require_llamagen_form(const ExportOptions& options, const GeneratorConfig& 
 }
 
 nlohmann::json export_llamagen_vq(const ExportOptions& options) {
+  check_output_files({options.out, options.json});
   const auto config = read_model_config(options.folder, "tokenizer");
   require_llamagen_form(options, config.recipe.tokenizer);
   return export_matched(options, vq_shapes(config.recipe.tokenizer),
@@ -86,6 +91,7 @@ nlohmann::json export_llamagen_vq(const ExportOptions& options) {
 }
 
 nlohmann::json export_llamagen_gpt(const ExportOptions& options) {
+  check_output_files({options.out, options.json});
   const auto config = read_model_config(options.folder, "generator");
   const auto& generator = config.recipe.generator;
   require_llamagen_form(options, generator);

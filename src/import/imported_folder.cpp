@@ -1,6 +1,6 @@
 #include "import/imported_folder.h"
 
-#include "base/error.h"
+#include "base/output.h"
 #include "base/version.h"
 
 namespace tessera {
@@ -22,55 +22,24 @@ std::int64_t count_parameters(const std::vector<TensorToWrite>& weights) {
   return count;
 }
 
-// A folder that goes away unless it is kept.
-class PartialFolder {
- public:
-  explicit PartialFolder(const fs::path& place) : path_(partial_path(place)) {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  ~PartialFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  PartialFolder(const PartialFolder&) = delete;
-  PartialFolder& operator=(const PartialFolder&) = delete;
-
-  const fs::path& path() const { return path_; }
-  void rename_to(const fs::path& place) {
-    std::error_code failed;
-    fs::rename(path_, place, failed);  // also over an empty folder
-    if (failed) throw FileError(place, "cannot be written: " + failed.message());
-  }
-
- private:
-  fs::path path_;
-};
-
 }  // namespace
 
-void require_new_folder(const fs::path& folder) {
-  std::error_code failed;
-  if (!fs::exists(folder, failed)) return;
-  if (!fs::is_directory(folder, failed)) throw FileError(folder, "exists and is no folder");
-  if (!fs::is_empty(folder, failed))
-    throw FileError(folder, "exists and holds files, expected a new folder for --out");
-}
+void require_new_folder(const fs::path& folder) { NewFolder::check(folder); }
 
 nlohmann::json write_imported_folder(const fs::path& folder, ModelConfig config,
                                      const std::vector<TensorToWrite>& weights,
                                      const std::vector<nlohmann::json>& sources) {
-  // "runs/vq/" is "runs/vq", beside which the partial folder belongs.
-  const auto place = folder.has_filename() ? folder : folder.parent_path();
+  NewFolder out(folder);
+  std::uintmax_t bytes = 0;
+  for (const auto& tensor : weights) bytes += *bytes_needed(tensor.type, tensor.shape);
+  check_room(folder, bytes);
   config.made_by = made_by(0);
   config.data = in_words(sources);
   config.extra["parameters"] = count_parameters(weights);
   config.extra["source"] = sources;
-  PartialFolder partial(place);
-  write_model_folder(partial.path(), config, weights);
-  const auto hash = model_hash(partial.path());
-  require_new_folder(place);
-  partial.rename_to(place);
+  write_model_folder(out.path(), config, weights);
+  const auto hash = model_hash(out.path());
+  out.finish();
   nlohmann::json result = {{"kind", config.kind},
                            {"model", hash},
                            {"out", folder.string()},

@@ -5,11 +5,11 @@
 
 namespace tessera {
 
-/// Throws Error unless `folder` is new or empty: an import replaces no model.
+/// Throws Error unless `folder` is new or empty and can be written: an import replaces no model.
 void require_new_folder(const fs::path& folder);
 
 /// Completes `config` (made_by, data, extra.source, extra.parameters) and writes the model folder
-/// beside its place, then renames it: whole or not at all. Returns what was written, for the
+/// whole or not at all (NewFolder). Returns what was written, for the
 /// results of a command.
 nlohmann::json write_imported_folder(const fs::path& folder, ModelConfig config,
                                      const std::vector<TensorToWrite>& weights,

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/output.h"
 #include "base/random.h"
-#include "image/image_folder.h"
 #include "recipe/guidance.h"
 #include "samples/classes.h"
 
@@ -39,7 +39,7 @@ void check_options(const SampleOptions& options) {
     throw Error("--total is " + std::to_string(options.total) + ", expected at least 1");
   if (options.out.empty() && options.out_dir.empty() && options.tokens_out.empty())
     throw Error("nothing to write: expected --out, --out-dir or --tokens-out");
-  if (!options.out_dir.empty()) ImageFolderWriter{options.out_dir};  // refuses before any work
+  if (!options.out_dir.empty()) NewFolder::check(options.out_dir);
   const bool folders = !options.generator.empty() || !options.tokenizer.empty();
   if (options.pipeline.empty() && (options.generator.empty() || options.tokenizer.empty()))
     throw Error("expected --generator DIR and --tokenizer DIR, or --pipeline DIR");

@@ -5,7 +5,6 @@
 #include "base/interrupt.h"
 #include "base/settings.h"
 #include "base/version.h"
-#include "image/image_folder.h"
 #include "tokens/token_file.h"
 
 namespace tessera {
@@ -14,8 +13,7 @@ namespace {
 constexpr int kWidestGrid = 16;  // images per row
 
 void write_folders(const std::vector<Image>& images, const SamplePlan& plan,
-                   const std::vector<std::string>& class_names, const fs::path& out) {
-  ImageFolderWriter writer(out);
+                   const std::vector<std::string>& class_names, ImageFolderWriter& writer) {
   writer.name_classes(class_names);
   for (std::size_t i = 0; i < images.size(); ++i) {
     stop_if_interrupted();
@@ -58,13 +56,18 @@ bool wants_images(const SampleOptions& options) {
   return !options.out.empty() || !options.out_dir.empty();
 }
 
-nlohmann::json write_samples(const SampleOptions& options, const SamplePlan& plan,
-                             const SampleSource& source, const Samples& samples,
-                             const Beginning& beginning) {
+SampleOutputs::SampleOutputs(const SampleOptions& options) {
+  check_output_files({options.out, options.tokens_out, options.json});
+  if (!options.out_dir.empty()) folder.emplace(options.out_dir);
+}
+
+nlohmann::json write_samples(const SampleOptions& options, SampleOutputs& outputs,
+                             const SamplePlan& plan, const SampleSource& source,
+                             const Samples& samples, const Beginning& beginning) {
   if (!options.tokens_out.empty()) write_token_file(samples, plan, source, options.tokens_out);
   if (!options.out.empty()) write_grid(samples.images, options, beginning);
-  if (!options.out_dir.empty())
-    write_folders(samples.images, plan, source.generator.class_names, options.out_dir);
+  if (outputs.folder)
+    write_folders(samples.images, plan, source.generator.class_names, *outputs.folder);
   nlohmann::json json = {{"images", plan.labels.size()},       {"sampling", to_json(plan.sampling)},
                          {"seconds", samples.seconds},         {"generator", source.generator_hash},
                          {"tokenizer", source.tokenizer_hash}, {"data", source.generator.data}};

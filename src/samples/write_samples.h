@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "image/image.h"
+#include "image/image_folder.h"
 #include "models/generator_shape.h"
 #include "samples/sample_plan.h"
 
@@ -32,10 +32,20 @@ struct SampleSource {
 /// Whether anything is asked for that needs pixels.
 bool wants_images(const SampleOptions& options);
 
+/// The files and the folder that `options` asks for.
+class SampleOutputs {
+ public:
+  /// Checks that all of them can be written; the folder is locked until the end. Throws Error. Make
+  /// it before any work.
+  explicit SampleOutputs(const SampleOptions& options);
+
+  std::optional<ImageFolderWriter> folder;  ///< of --out-dir
+};
+
 /// Writes the token file, the grid and the folders that `options` asks for. Returns counts, the
 /// settings of sampling, seconds and hashes.
-nlohmann::json write_samples(const SampleOptions& options, const SamplePlan& plan,
-                             const SampleSource& source, const Samples& samples,
-                             const Beginning& beginning);
+nlohmann::json write_samples(const SampleOptions& options, SampleOutputs& outputs,
+                             const SamplePlan& plan, const SampleSource& source,
+                             const Samples& samples, const Beginning& beginning);
 
 }  // namespace tessera

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/output.h"
 
 namespace tessera {
 namespace {
@@ -125,17 +126,12 @@ void fill(Database& database, const std::vector<StudyRow>& rows) {
 }  // namespace
 
 void write_index(const fs::path& path, const std::vector<StudyRow>& rows) {
-  const auto fresh = partial_path(path);
-  fs::remove(fresh);
-  try {
-    Database database(fresh);
+  OutputFile file(path);
+  {
+    Database database(file.temporary());
     fill(database, rows);
-  } catch (...) {
-    std::error_code none;
-    fs::remove(fresh, none);
-    throw;
   }
-  fs::rename(fresh, path);
+  file.commit();
 }
 
 }  // namespace tessera

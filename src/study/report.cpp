@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "base/output.h"
 #include "base/version.h"
 #include "charts/html.h"
 #include "charts/plot_data.h"
@@ -191,6 +192,7 @@ std::string page(const ReportInput& input, const std::vector<ReportView>& views,
 }  // namespace
 
 void write_study_report(const fs::path& study, const PageLibrary& library) {
+  check_output_file(study / "report.html");
   const auto input = read_report_input(study);
   const auto views = report_views(input);
   ViewCharts charts;

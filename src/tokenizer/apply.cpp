@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/output.h"
 #include "base/progress.h"
 #include "base/version.h"
 #include "dataset/loader.h"
@@ -80,8 +81,7 @@ void decode_in_batches(Tokenizer& tokenizer, const StoredCodes& codes, const tor
 }
 
 void write_images(Tokenizer& tokenizer, const StoredCodes& codes, const DecodeOptions& options,
-                  const torch::Device& device) {
-  ImageFolderWriter writer(options.out);
+                  const torch::Device& device, ImageFolderWriter& writer) {
   writer.name_classes(codes.class_names);
   decode_in_batches(tokenizer, codes, device, options.quiet,
                     [&](std::int64_t first, const torch::Tensor& images) {
@@ -100,6 +100,10 @@ void write_images(Tokenizer& tokenizer, const StoredCodes& codes, const DecodeOp
 
 void write_raw(Tokenizer& tokenizer, const StoredCodes& codes, const DecodeOptions& options,
                const torch::Device& device) {
+  const std::int64_t pixels_per_token = tokenizer.config().recipe.tokenizer.downsampling();
+  const auto pixels =
+      codes.images * codes.rows * codes.columns * pixels_per_token * pixels_per_token;
+  check_room(options.out, static_cast<std::uintmax_t>(pixels) * 3 * sizeof(float));
   std::vector<torch::Tensor> parts;
   decode_in_batches(
       tokenizer, codes, device, options.quiet,
@@ -113,6 +117,7 @@ void write_raw(Tokenizer& tokenizer, const StoredCodes& codes, const DecodeOptio
 
 nlohmann::json encode_images(const EncodeOptions& options) {
   check_encode_options(options);
+  check_output_files({options.out, options.json});
   const auto device = open_device(options);
   auto tokenizer = Tokenizer::load(options.tokenizer, device);
   const auto& recipe = tokenizer.config().recipe;
@@ -132,9 +137,10 @@ nlohmann::json encode_images(const EncodeOptions& options) {
                 .data = joined(options.data)};
   CodeUsage usage(recipe.tokenizer.codebook_size);
   const auto size = static_cast<std::int64_t>(images->size());
-  Progress progress("encode",
-                    options.limit > 0 ? std::min<std::int64_t>(options.limit, size) : size,
-                    options.quiet);
+  const auto count = options.limit > 0 ? std::min<std::int64_t>(options.limit, size) : size;
+  // A label and the tokens of each encoding; small codebooks take two bytes a token.
+  check_room(options.out, static_cast<std::uintmax_t>(count * (4 + 2 * encodings * grid * grid)));
+  Progress progress("encode", count, options.quiet);
   const auto corrupt = for_each_batch(
       *images, config, batch_size, static_cast<std::size_t>(options.limit),
       [&](const ImageBatch& batch) {
@@ -167,12 +173,17 @@ nlohmann::json encode_images(const EncodeOptions& options) {
 }
 
 nlohmann::json decode_tokens(const DecodeOptions& options) {
+  std::optional<ImageFolderWriter> writer;
+  if (options.raw)
+    check_output_files({options.out, options.json});
+  else
+    writer.emplace(options.out);
   const auto device = open_device(options);
   auto tokenizer = Tokenizer::load(options.tokenizer, device);
   const auto codes = read_stored_codes(options.tokens, tokenizer.hash(),
                                        tokenizer.config().recipe.tokenizer.codebook_size);
   options.raw ? write_raw(tokenizer, codes, options, device)
-              : write_images(tokenizer, codes, options, device);
+              : write_images(tokenizer, codes, options, device, *writer);
   nlohmann::json json = {
       {"images", codes.images}, {"tokenizer", tokenizer.hash()}, {"out", options.out}};
   json.update(made_by(options.seed));
@@ -183,6 +194,7 @@ nlohmann::json reconstruct_images(const ReconstructOptions& options) {
   constexpr int kPairsPerRow = 8;
   if (options.count < 1)
     throw Error("--count is " + std::to_string(options.count) + ", expected at least 1");
+  check_output_files({options.out, options.json});
   const auto device = open_device(options);
   auto tokenizer = Tokenizer::load(options.tokenizer, device);
   const auto config = tokenizer.data_config(options.image_size);

@@ -6,6 +6,7 @@
 #include "tokenizer/flops.h"
 #include "tokenizer/trainer.h"
 #include "training/device.h"
+#include "training/run_identity.h"
 
 namespace tessera {
 namespace {
@@ -28,7 +29,6 @@ FrozenParts parse_frozen(const std::vector<std::string>& names) {
 // What two runs must share for one to be resumed as the other.
 nlohmann::json settings_of(const Recipe& recipe, const TokenizerTrainer::Inputs& inputs) {
   nlohmann::json settings = {{"recipe", to_json(recipe)},
-                             {"data", inputs.data},
                              {"features", inputs.features ? inputs.features->hash() : ""}};
   if (inputs.initial) settings["init"] = inputs.initial->hash;
   for (const auto& [name, frozen] : {std::pair{"encoder", inputs.frozen.encoder},
@@ -38,13 +38,22 @@ nlohmann::json settings_of(const Recipe& recipe, const TokenizerTrainer::Inputs&
   return settings;
 }
 
+// What no result of stage 1 depends on; "data" is how older versions spelled the images.
+std::vector<std::string> settings_that_may_differ() {
+  auto pointers = free_settings("tokenizer_training");
+  for (const char* other : {"/data", "/recipe/generator", "/recipe/generator_training"})
+    pointers.push_back(other);
+  return pointers;
+}
+
 TokenizerTrainer::Inputs open_inputs(const TrainTokenizerOptions& options, const Recipe& recipe,
-                                     const torch::Device& device) {
+                                     const torch::Device& device, nlohmann::json& identity) {
   TokenizerTrainer::Inputs inputs;
   inputs.frozen = parse_frozen(options.freeze);
   if (!options.init.empty()) inputs.initial = read_initial_weights(options.init, "tokenizer");
   for (const auto& part : options.data) inputs.data += (inputs.data.empty() ? "" : " ") + part;
   std::shared_ptr<const ImageSet> images = open_images(options.data);
+  identity = identity_of(*images);
   if (!options.valid_data.empty()) {
     inputs.train = images;
     inputs.valid = open_images(options.valid_data);
@@ -68,26 +77,34 @@ TokenizerTrainer::Inputs open_inputs(const TrainTokenizerOptions& options, const
 nlohmann::json train_tokenizer(const TrainTokenizerOptions& options) {
   auto recipe = load_recipe(options.recipe, options.overrides);
   if (options.steps > 0) recipe.tokenizer_training.steps = options.steps;
+  const TrainingFolder folder(options.out, options.resume, options.quiet);
   const auto device = open_device(options);
-  auto inputs = open_inputs(options, recipe, device);
+  nlohmann::json images;
+  auto inputs = open_inputs(options, recipe, device, images);
   const auto settings = settings_of(recipe, inputs);
+  const auto data = inputs.data;
   TokenizerTrainer trainer(recipe, std::move(inputs), options.seed, device);
   const auto& config = recipe.tokenizer_training;
-  auto result = run_training(
-      trainer, {.stage = recipe.regularizer.on() ? "tokenizer (CRT)" : "tokenizer (plain)",
-                .folder = options.out,
-                .settings = settings,
-                .resume = options.resume,
-                .quiet = options.quiet,
-                .seed = options.seed,
-                .steps = trainer.steps(),
-                .log_every = config.log_every,
-                .valid_every = config.valid_every,
-                .checkpoint_every = config.checkpoint_every,
-                .items_per_step = config.batch_size});
+  auto result =
+      run_training(trainer,
+                   {.stage = recipe.regularizer.on() ? "tokenizer (CRT)" : "tokenizer (plain)",
+                    .folder = options.out,
+                    .settings = settings,
+                    .free_settings = settings_that_may_differ(),
+                    .images = images,
+                    .device = options.device,
+                    .resume = options.resume,
+                    .quiet = options.quiet,
+                    .seed = options.seed,
+                    .steps = trainer.steps(),
+                    .log_every = config.log_every,
+                    .valid_every = config.valid_every,
+                    .checkpoint_every = config.checkpoint_every,
+                    .items_per_step = config.batch_size},
+                   folder);
   result["training_flops"] = tokenizer_training_flops(recipe, trainer.steps());
   result["parameters"] = tokenizer_parameters(recipe.tokenizer);
-  result["data"] = settings["data"];
+  result["data"] = data;
   if (settings.contains("init")) result["init"] = settings["init"];
   result.update(made_by(options.seed));
   return result;

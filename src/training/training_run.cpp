@@ -1,7 +1,9 @@
 #include "training/training_run.h"
 
+#include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <cstring>
 #include <fstream>
 
 #include "base/error.h"
@@ -9,23 +11,12 @@
 #include "base/random.h"
 #include "base/settings.h"
 #include "recipe/recipe.h"
+#include "training/run_identity.h"
 
 namespace tessera {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// The first setting in which two runs differ, as "table.key is 3, was 4"; empty when they agree.
-std::string difference(const nlohmann::json& now, const nlohmann::json& before) {
-  for (const auto& change : nlohmann::json::diff(before, now)) {
-    std::string key = change["path"].get<std::string>().substr(1);
-    std::replace(key.begin(), key.end(), '/', '.');
-    const nlohmann::json::json_pointer place(change["path"].get<std::string>());
-    return key + " is " + (now.contains(place) ? now[place].dump() : "absent") + ", was " +
-           (before.contains(place) ? before[place].dump() : "absent");
-  }
-  return "";
-}
 
 // The settings of a checkpoint; those that did not exist yet when it was written had their default.
 nlohmann::json settings_in(const SafetensorsFile& checkpoint) {
@@ -35,6 +26,16 @@ nlohmann::json settings_in(const SafetensorsFile& checkpoint) {
     settings["recipe"] =
         to_json(recipe_from_json(settings["recipe"], checkpoint.path().string() + ": settings"));
   return settings;
+}
+
+// What a checkpoint says as JSON; null where it is older than the key.
+nlohmann::json json_in(const SafetensorsFile& checkpoint, const char* key) {
+  const auto& metadata = checkpoint.metadata();
+  const auto found = metadata.find(key);
+  if (found == metadata.end()) return nullptr;
+  auto json = nlohmann::json::parse(found->second, nullptr, false);
+  if (json.is_discarded()) throw FileError(checkpoint.path(), "metadata is not JSON");
+  return json;
 }
 
 template <typename T>
@@ -50,12 +51,14 @@ T number_in(const SafetensorsFile& checkpoint, const char* key) {
 
 class Loop {
  public:
-  Loop(Trainer& trainer, const TrainingRun& run)
+  Loop(Trainer& trainer, const TrainingRun& run, const TrainingFolder& folder)
       : trainer_(trainer),
         run_(run),
-        checkpoint_(run.folder / "training" / "checkpoint.safetensors"),
-        good_(run.folder / "training" / "good.safetensors"),
-        metrics_(run.folder / "metrics.jsonl") {}
+        folder_(folder),
+        checkpoint_(folder.checkpoint()),
+        good_(folder.good()),
+        metrics_(folder.metrics()),
+        machine_(this_machine(run.device)) {}
 
   nlohmann::json run() {
     start_ = Clock::now();
@@ -83,9 +86,8 @@ class Loop {
   }
 
   void begin() {
-    fs::create_directories(run_.folder / "training");
-    fs::remove(metrics_);
-    fs::remove(good_);
+    check_disk();
+    folder_.begin();
     run_.branch_of.empty() ? open_log() : take_over(run_.branch_of);
     if (trainer_.healthy()) write_checkpoint(good_);
   }
@@ -99,6 +101,15 @@ class Loop {
     if (const auto log = other / "metrics.jsonl"; fs::exists(log)) fs::copy_file(log, metrics_);
     run_.check_branch(settings_in(file), number_in<std::int64_t>(file, "step"));
     seconds_before_ = load(file, path);
+  }
+
+  // A model and a checkpoint, and the state to go back to, if there is one.
+  void check_disk() const {
+    std::uintmax_t bytes = 0;
+    for (const auto& [name, tensor] : trainer_.state())
+      bytes += static_cast<std::uintmax_t>(tensor.numel()) *
+               static_cast<std::uintmax_t>(tensor.element_size());
+    check_room(run_.folder, trainer_.healthy() ? 2 * bytes : bytes);
   }
 
   void check_seed(const SafetensorsFile& checkpoint, const fs::path& folder) const {
@@ -126,9 +137,12 @@ class Loop {
   }
 
   void log(const char* kind, const nlohmann::json& values) {
+    errno = 0;
     log_ << nlohmann::json{{"step", step_}, {"seconds", seconds()}, {kind, values}}.dump() << '\n'
          << std::flush;
-    if (!log_) throw FileError(metrics_, "cannot be written: the disk may be full");
+    if (!log_)
+      throw FileError(metrics_,
+                      std::string("cannot be written: ") + std::strerror(errno ? errno : ENOSPC));
   }
 
   void validate() {
@@ -139,6 +153,7 @@ class Loop {
   void save() {
     trainer_.write_model(run_.folder);
     write_checkpoint(checkpoint_);
+    folder_.has_checkpoint();
   }
 
   void write_checkpoint(const fs::path& path) {
@@ -147,15 +162,16 @@ class Loop {
                    {"seconds", std::to_string(seconds())},
                    {"seed", std::to_string(run_.seed)},
                    {"valid", valid_.dump()},
-                   {"settings", run_.settings.dump()}});
+                   {"settings", run_.settings.dump()},
+                   {"images", run_.images.dump()},
+                   {"machine", machine_.dump()}});
   }
 
   // The checkpoint under a second name, which stays when the first gets the next one: a link, or a
   // copy where the file system has no links.
   void keep_as_good() {
-    const fs::path fresh = good_.string() + ".new";
+    const auto fresh = temporary_name(good_);
     std::error_code no_link;
-    fs::remove(fresh);
     fs::create_hard_link(checkpoint_, fresh, no_link);
     if (no_link) fs::copy_file(checkpoint_, fresh);
     fs::rename(fresh, good_);
@@ -183,17 +199,33 @@ class Loop {
   }
 
   void restore() {
-    if (!run_.resume)
-      throw Error(
-          run_.folder.string() +
-          " already holds a training run: add --resume to go on with it, or name another --out");
     const auto file = SafetensorsFile::open(checkpoint_);
-    if (const auto what = difference(run_.settings, settings_in(file)); !what.empty())
-      throw Error(run_.folder.string() + " was trained with other settings: " + what);
+    check_same_run(file);
     check_seed(file, run_.folder);
     seconds_before_ = load(file, checkpoint_);
     // What was under way when the run was killed.
     if (is_scheduled() && trainer_.healthy()) keep_as_good();
+  }
+
+  void check_same_run(const SafetensorsFile& file) const {
+    const auto path = run_.folder.string();
+    if (const auto what =
+            difference_of_settings(run_.settings, settings_in(file), run_.free_settings);
+        !what.empty())
+      throw Error(path + " was trained with other settings: " + what);
+    if (const auto images = json_in(file, "images"); images.is_object() && !run_.images.is_null()) {
+      if (const auto what = difference_of_images(run_.images, images); !what.empty())
+        throw Error(path + " was trained on other images: " + what);
+    } else if (!run_.images.is_null() && !run_.quiet) {
+      say("warning: " + path +
+          ": its checkpoint is older than this version and does not say which images it was "
+          "trained on");
+    }
+    const auto machine = json_in(file, "machine");
+    if (!machine.is_object() || run_.quiet) return;
+    if (const auto what = difference_of_machines(machine_, machine); !what.empty())
+      say("warning: " + path + " goes on with " + what +
+          ": its result may differ in the last bits from that of a run that was never stopped");
   }
 
   // Goes on from a checkpoint; returns the seconds that led to it.
@@ -226,7 +258,9 @@ class Loop {
 
   Trainer& trainer_;
   const TrainingRun& run_;
+  const TrainingFolder& folder_;
   fs::path checkpoint_, good_, metrics_;
+  nlohmann::json machine_;
   std::ofstream log_;
   std::int64_t step_ = 0;
   double seconds_before_ = 0;
@@ -237,8 +271,14 @@ class Loop {
 
 }  // namespace
 
+nlohmann::json run_training(Trainer& trainer, const TrainingRun& run,
+                            const TrainingFolder& folder) {
+  return Loop(trainer, run, folder).run();
+}
+
 nlohmann::json run_training(Trainer& trainer, const TrainingRun& run) {
-  return Loop(trainer, run).run();
+  const TrainingFolder folder(run.folder, run.resume, run.quiet);
+  return run_training(trainer, run, folder);
 }
 
 }  // namespace tessera

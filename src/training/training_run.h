@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "base/progress.h"
 #include "training/diverged.h"
+#include "training/training_folder.h"
 #include "training/weights.h"
 
 namespace tessera {
@@ -37,7 +38,10 @@ class Trainer {
 struct TrainingRun {
   std::string stage;  ///< shown by the progress line
   fs::path folder;  ///< model folder; training/checkpoint.safetensors and metrics.jsonl live in it
-  nlohmann::json settings;  ///< must be the same when a run is resumed
+  nlohmann::json settings;                 ///< must be the same when a run is resumed
+  std::vector<std::string> free_settings;  ///< of these, JSON pointers to what may differ
+  nlohmann::json images;       ///< identity_of() the training images; null: settings say it all
+  std::string device = "cpu";  ///< recorded
   bool resume = false;
   bool quiet = false;
   std::uint64_t seed = 0;
@@ -50,11 +54,17 @@ struct TrainingRun {
   std::function<void(const nlohmann::json& settings, std::int64_t step)> check_branch = {};
 };
 
-/// Runs until `steps`, logging, validating and checkpointing; Ctrl-C writes a checkpoint and throws
-/// Interrupted. When a step throws Diverged, it goes back to training/good.safetensors, the last
-/// checkpoint (or beginning) at which the trainer was healthy, and on from there with what
-/// Trainer::recover lowered. Returns {"steps", "seconds", "valid": last validation}. Throws Error
-/// when the folder holds another run, or when training has diverged and there is no remedy.
+/// Runs until `steps`, logging, validating and checkpointing; Ctrl-C, SIGTERM and SIGHUP write a
+/// checkpoint and throw Interrupted. `folder` is that of `run`. When a step throws Diverged, it
+/// goes back to training/good.safetensors, the last checkpoint (or beginning) at which the trainer
+/// was healthy, and on from there with what Trainer::recover lowered. Returns {"steps", "seconds",
+/// "valid": last validation}. Throws Error when the folder holds a run with other settings or
+/// images, or when training has diverged and there is no remedy. Warns when the run goes on with
+/// another number of threads or on another processor, so that its bits may not be those of a run
+/// that was never stopped.
+nlohmann::json run_training(Trainer& trainer, const TrainingRun& run, const TrainingFolder& folder);
+
+/// The same in a folder that is taken here.
 nlohmann::json run_training(Trainer& trainer, const TrainingRun& run);
 
 }  // namespace tessera
