@@ -9,6 +9,17 @@
 
 namespace tessera {
 
+namespace {
+
+// Without blanks at both ends ("3, 4"), unless they belong to a class's name.
+std::string without_blanks(const std::string& text, const std::vector<std::string>& class_names) {
+  if (std::find(class_names.begin(), class_names.end(), text) != class_names.end()) return text;
+  const auto begin = text.find_first_not_of(" \t"), end = text.find_last_not_of(" \t");
+  return begin == std::string::npos ? "" : text.substr(begin, end - begin + 1);
+}
+
+}  // namespace
+
 std::int64_t parse_class(const std::string& text, const std::vector<std::string>& class_names) {
   const auto named = std::find(class_names.begin(), class_names.end(), text);
   if (named != class_names.end()) return named - class_names.begin();
@@ -18,9 +29,9 @@ std::int64_t parse_class(const std::string& text, const std::vector<std::string>
   if (error == std::errc() && end == text.data() + text.size() && number >= 0 && number < classes)
     return number;
   const auto nearest = nearest_name(text, class_names);
-  throw Error("--classes: there is no class '" + text + "', expected a number from 0 to " +
-              std::to_string(classes - 1) + " or a name" +
-              (nearest.empty() ? "" : "; the nearest is '" + nearest + "'"));
+  throw UsageError("--classes: there is no class '" + text + "', expected a number from 0 to " +
+                   std::to_string(classes - 1) + " or a name" +
+                   (nearest.empty() ? "" : "; the nearest is '" + nearest + "'"));
 }
 
 std::vector<std::int64_t> parse_classes(const std::string& text,
@@ -33,9 +44,9 @@ std::vector<std::int64_t> parse_classes(const std::string& text,
   }
   std::istringstream parts(text);
   for (std::string part; std::getline(parts, part, ',');)
-    classes.push_back(parse_class(part, class_names));
+    classes.push_back(parse_class(without_blanks(part, class_names), class_names));
   if (classes.empty())
-    throw Error("--classes is empty, expected all, or numbers or names with commas between");
+    throw UsageError("--classes is empty, expected all, or numbers or names with commas between");
   return classes;
 }
 

@@ -11,8 +11,6 @@
 namespace tessera {
 namespace {
 
-constexpr int kWidestGrid = 16;  // images per row
-
 void write_folders(const std::vector<Image>& images, const SamplePlan& plan,
                    const std::vector<std::string>& class_names, const fs::path& out) {
   ImageFolderWriter writer(out);

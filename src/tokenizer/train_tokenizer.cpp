@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/settings.h"
 #include "base/version.h"
+#include "tokenizer/activation_memory.h"
 #include "tokenizer/flops.h"
 #include "tokenizer/trainer.h"
 #include "training/device.h"
@@ -20,7 +21,7 @@ FrozenParts parse_frozen(const std::vector<std::string>& names) {
     else if (name == "decoder")
       frozen.decoder = true;
     else
-      throw Error("--freeze is '" + name + "', expected encoder, quantizer or decoder");
+      throw UsageError("--freeze is '" + name + "', expected encoder, quantizer or decoder");
   }
   return frozen;
 }
@@ -67,6 +68,11 @@ nlohmann::json train_tokenizer(const TrainTokenizerOptions& options) {
   auto recipe = load_recipe(options.recipe, options.overrides);
   if (options.steps > 0) recipe.tokenizer_training.steps = options.steps;
   const auto device = open_device(options);
+  if (device.is_cpu())
+    require_activation_memory(
+        recipe.tokenizer, recipe.data.image_size,
+        recipe.tokenizer_training.batch_size / recipe.tokenizer_training.accumulate,
+        "data.image_size is " + std::to_string(recipe.data.image_size));
   auto inputs = open_inputs(options, recipe, device);
   const auto settings = settings_of(recipe, inputs);
   TokenizerTrainer trainer(recipe, std::move(inputs), options.seed, device);
