@@ -91,8 +91,9 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 
 std::string close_name(std::string_view name, const std::vector<std::string>& candidates) {
   auto nearest = nearest_name(name, candidates);
-  const auto longer = std::max(name.size(), nearest.size());
-  if (edit_distance(name, nearest) > std::max<std::size_t>(1, longer / 3)) nearest.clear();
+  const auto shorter = std::min(name.size(), nearest.size());
+  const auto most = std::max<std::size_t>(2, shorter / 3);  // two letters exchanged are 2
+  if (edit_distance(name, nearest) > std::min(most, shorter / 2)) nearest.clear();
   return nearest;
 }
 

@@ -113,7 +113,7 @@ std::optional<UnknownCommand> unknown_command(const CLI::App& app,
   for (const auto& word : words) {
     const auto commands = commands_of(*parent);
     if (commands.empty()) return std::nullopt;
-    if (word.starts_with('-')) continue;
+    if (word.starts_with('-')) return std::nullopt;  // an option that is unknown or has no place
     const auto next = std::find_if(commands.begin(), commands.end(), [&](const auto* command) {
       return command->get_name() == word;
     });
