@@ -1,10 +1,26 @@
 #!/usr/bin/env bash
-# Opens model folders that libFuzzer makes up, for so many seconds: scripts/fuzz.sh [SECONDS], 600 unless told. Needs
-# clang with its OpenMP (Debian: clang libomp-dev). What it finds is left in build/fuzz/findings, and the exit code is
-# not 0.
+# Looks for faults that users could meet: scripts/fuzz.sh [SECONDS] [command-lines|models], 600 s of each unless told.
+#
+# command-lines  runs command lines that a generator makes up, on a file system with faults (tests/command_lines_test.cpp)
+#                with the programs of build/release; at most 60 s. TESSERA_FUZZ_SEED=N makes others up.
+# models         opens model folders that libFuzzer makes up. Needs clang with its OpenMP (Debian: clang libomp-dev). What
+#                it finds is left in build/fuzz/findings.
+#
+# The exit code is not 0 when anything is found.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-seconds=${1:-600}
+seconds=${1:-600} what=${2:-all}
+case $what in
+  all | command-lines | models) ;;
+  *) echo "fuzz.sh: '$what' is unknown, expected command-lines or models" >&2; exit 2 ;;
+esac
+
+if [[ $what != models ]]; then
+  cmake --preset release -DTESSERA_TESTS=ON > /dev/null
+  cmake --build build/release --target programs command_lines_test
+  TESSERA_FUZZ_SECONDS=$((seconds < 60 ? seconds : 60)) build/release/tests/command_lines_test
+fi
+[[ $what == command-lines ]] && exit
 
 mkdir -p build
 cmake -S . -B build/fuzz -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ \

@@ -24,6 +24,7 @@
 namespace tessera {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr double kTolerance = 1e-4;  // float32 with sums in another order
@@ -347,9 +348,19 @@ TEST_F(Import, KindsAndOptionsThatDoNotFitAreRefused) {
     return error_of([&] { import_llamagen_gpt(options); });
   };
   EXPECT_THAT(error_of([&] { import_llamagen_vq(vq_options(kGolden / "gpt.pt", "bad")); }),
-              HasSubstr("gpt.pt: tensor 'encoder.conv_in.weight' is missing"));
+              AllOf(HasSubstr("gpt.pt: holds no VQ tokenizers of LlamaGen's (tensor "
+                              "'encoder.conv_in.weight' is missing)"),
+                    HasSubstr("\"cls_embedding.embedding_table.weight\""),
+                    HasSubstr("named as in llamagen-gpt"),
+                    HasSubstr("llamagen-vq, taming-vqgan, llamagen-gpt, vgg16-lpips")));
   EXPECT_THAT(error_of([&] { import_llamagen_vq(vq_options(kGolden / "taming.ckpt", "bad")); }),
-              HasSubstr("only in \"state_dict\""));
+              HasSubstr("named as in taming-vqgan"));
+  EXPECT_THAT(error_of([&] {
+                auto options = vq_options(kGolden / "vq.pt", "bad");
+                options.weights = "ema";
+                import_llamagen_vq(options);
+              }),
+              AllOf(HasSubstr("--weights is 'ema'"), HasSubstr("\"model\"")));
   EXPECT_THAT(error_of([&] { import_llamagen_vq(vq_options(kGolden / "vq.pt", "vq")); }),
               HasSubstr("exists and holds files"));
   EXPECT_THAT(gpt([&](auto& o) { o.files = {(kGolden / "vq.pt").string()}; }),
@@ -367,6 +378,90 @@ TEST_F(Import, KindsAndOptionsThatDoNotFitAreRefused) {
   EXPECT_THAT(gpt([&](auto& o) { o.tokenizer = (folder_ / "taming").string(); }),
               HasSubstr("vocabulary is 64, expected 65"));
   EXPECT_FALSE(fs::exists(folder_ / "bad"));
+}
+
+// --- files as others write them
+
+// A golden file's tensors with `prefix` before each name, in dictionary `table`.
+void write_renamed(const fs::path& out, const fs::path& file, const std::string& from,
+                   const std::string& table, const std::string& prefix,
+                   const std::vector<TensorToWrite>& more = {}) {
+  const auto checkpoint = PytorchFile::open(file);
+  std::vector<TensorToWrite> tensors = more;
+  for (const auto& [name, tensor] : checkpoint.tables().at(from))
+    tensors.push_back(as_it_is(prefix + name, tensor));
+  stream_pytorch(out, table, tensors);
+}
+
+TEST_F(Import, PrefixesAndDictionariesOfTrainingScriptsAreFoundAndReported) {
+  const auto vq = import_llamagen_vq(vq_options(kGolden / "vq.pt", "vq"))["model"];
+  const auto gpt = import_llamagen_gpt(gpt_options(kGolden / "gpt.pt", "gpt"))["model"];
+  const auto taming = import_taming_vqgan(vq_options(kGolden / "taming.ckpt", "taming"))["model"];
+  int number = 0;
+  for (const std::string prefix :
+       {"", "module.", "_orig_mod.", "model.", "tokenizer.", "module._orig_mod.", "a.b."})
+    for (const std::string table :
+         {"state_dict", "model", "ema", "module", "params", "net", "weights_of_mine"}) {
+      if (number > 6 && table != "net") continue;  // each prefix once, each dictionary once
+      const auto file = folder_ / "renamed.pt";
+      const auto out = "out" + std::to_string(++number);
+      const auto stripped =
+          prefix.starts_with("_orig_mod.") ? "" : prefix.substr(0, prefix.find("_orig"));
+      write_renamed(file, kGolden / "vq.pt", "model", table, prefix);
+      auto result = import_llamagen_vq(vq_options(file, out));
+      EXPECT_EQ(result["model"], vq) << prefix << " in " << table;
+      EXPECT_EQ(result["found"]["table"], table);
+      EXPECT_EQ(result["found"]["prefix"], stripped);
+      write_renamed(file, kGolden / "gpt.pt", "model", table, prefix);
+      EXPECT_EQ(import_llamagen_gpt(gpt_options(file, out + "gpt"))["model"], gpt) << table;
+      write_renamed(file, kGolden / "taming.ckpt", "state_dict", table, prefix);
+      EXPECT_EQ(import_taming_vqgan(vq_options(file, out + "taming"))["model"], taming) << table;
+    }
+}
+
+TEST_F(Import, TensorsThatAreIgnoredMayBeOfAnyType) {
+  const auto vq = import_llamagen_vq(vq_options(kGolden / "vq.pt", "vq"))["model"];
+  const auto gpt = import_llamagen_gpt(gpt_options(kGolden / "gpt.pt", "gpt"))["model"];
+  // Complex numbers and 8-bit floats, which only safetensors files can hold under a plain name.
+  const auto write = [&](const std::string& golden, const std::string& odd) {
+    const auto checkpoint = PytorchFile::open(kGolden / golden);
+    std::vector<TensorToWrite> tensors = {{odd, DType::I64, {3}, [](std::vector<float>& buffer) {
+                                             buffer.assign(6, 0);
+                                             return std::as_bytes(std::span(buffer));
+                                           }}};
+    for (const auto& [name, tensor] : checkpoint.tables().at("model"))
+      tensors.push_back(as_it_is(name, tensor));
+    stream_safetensors(folder_ / "odd.safetensors", tensors, {});
+    auto bytes = read_file(folder_ / "odd.safetensors");
+    bytes.replace(bytes.find("\"I64\""), 5, "\"C64\"");
+    write_file(folder_ / "odd.safetensors", bytes);
+    return folder_ / "odd.safetensors";
+  };
+  for (const std::string odd : {"loss.discriminator.count", "discriminator.count"})
+    EXPECT_EQ(import_llamagen_vq(vq_options(write("vq.pt", odd), odd))["model"], vq);
+  EXPECT_EQ(import_llamagen_gpt(gpt_options(write("gpt.pt", "freqs_cis"), "freqs"))["model"], gpt);
+  const auto unknown =
+      error_of([&] { import_llamagen_vq(vq_options(write("vq.pt", "encoder.phase"), "bad")); });
+  EXPECT_THAT(unknown, HasSubstr("'encoder.phase' is of type C64"));
+  write_renamed(folder_ / "loss.pt", kGolden / "vq.pt", "model", "state_dict", "model.",
+                {filled("loss.discriminator.main.0.weight", {2}, 1)});
+  EXPECT_EQ(import_llamagen_vq(vq_options(folder_ / "loss.pt", "loss"))["model"], vq);
+}
+
+TEST_F(Import, MissingTensorsAreNamedAsTheFileWouldNameThem) {
+  const auto problem = problem_after(
+      kGolden / "vq.pt", "model",
+      [](auto& tensors) {
+        std::map<std::string, TensorToWrite> renamed;
+        for (auto& [name, tensor] : tensors)
+          if (name != "quant_conv.bias") {
+            tensor.name = "module." + name;
+            renamed[tensor.name] = tensor;
+          }
+        tensors = renamed;
+      },
+      [&](const fs::path& file) { import_llamagen_vq(vq_options(file, "bad")); });
+  EXPECT_THAT(problem, HasSubstr("tensor 'module.quant_conv.bias' is missing"));
 }
 
 // --- layouts
@@ -417,7 +512,7 @@ TEST(ImportLayout, EveryPresetIsRecognisedByItsShapes) {
     const GeneratorShape shape{.vocabulary = 16384, .classes = 1000};
     const auto table = without_bytes(gpt_shapes(config, shape));
     EXPECT_EQ(table.size(), 7u * static_cast<unsigned>(config.layers) + 4) << preset;
-    const ForeignWeights weights("x.pt", table, {});
+    const ForeignWeights weights("x.pt", table);
     const auto found = gpt_config_of(weights, 0);
     EXPECT_EQ(found.layers, config.layers) << preset;
     EXPECT_EQ(found.heads, config.heads) << preset;
@@ -429,13 +524,13 @@ TEST(ImportLayout, EveryPresetIsRecognisedByItsShapes) {
     const TokenizerConfig config{.multipliers = multipliers};
     const auto table = without_bytes(vq_shapes(config));
     EXPECT_EQ(table.size(), multipliers.size() == 5 ? 343u : 299u);
-    const auto found = vq_config_of(ForeignWeights("x.pt", table, {}));
+    const auto found = vq_config_of(ForeignWeights("x.pt", table));
     EXPECT_EQ(found.multipliers, multipliers);
     EXPECT_EQ(found.latent_channels, 256);
     EXPECT_EQ(found.codebook_size, 16384);
   }
   const auto wider = without_bytes(vq_shapes({.channels = 64, .decoder_channels = 96}));
-  EXPECT_EQ(vq_config_of(ForeignWeights("x.pt", wider, {})).decoder_channels, 96);
+  EXPECT_EQ(vq_config_of(ForeignWeights("x.pt", wider)).decoder_channels, 96);
 }
 
 TEST(ImportLayout, TamingCountsTheDecodersLevelsFromTheOtherEnd) {

@@ -22,6 +22,13 @@ class FileError : public Error {
             const std::string& expected);
 };
 
+/// An option of the command line is wrong. The message begins with its name; the program adds whose
+/// --help says more.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// The user pressed Ctrl-C; what was under way has been saved. Ends a command with exit code 130.
 class Interrupted : public std::runtime_error {
  public:

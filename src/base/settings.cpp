@@ -89,6 +89,14 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
   return best;
 }
 
+std::string close_name(std::string_view name, const std::vector<std::string>& candidates) {
+  auto nearest = nearest_name(name, candidates);
+  const auto shorter = std::min(name.size(), nearest.size());
+  const auto most = std::max<std::size_t>(2, shorter / 3);  // two letters exchanged are 2
+  if (edit_distance(name, nearest) > std::min(most, shorter / 2)) nearest.clear();
+  return nearest;
+}
+
 nlohmann::json read_toml(const std::string& path) {
   const std::string text = read_file(path, 1 << 20);
   if (text.find('\0') != std::string::npos) throw FileError(path, "is not a text file");
@@ -99,7 +107,7 @@ void apply_override(nlohmann::json& json, const std::string& assignment) {
   const auto equals = assignment.find('=');
   const auto dot = assignment.find('.');
   if (equals == std::string::npos || dot == std::string::npos || dot > equals)
-    throw Error("--set " + assignment + ": expected table.key=value");
+    throw UsageError("--set " + assignment + ": expected table.key=value");
   const std::string table = assignment.substr(0, dot);
   const std::string key = assignment.substr(dot + 1, equals - dot - 1);
   const std::string text = assignment.substr(equals + 1);
@@ -110,7 +118,7 @@ void apply_override(nlohmann::json& json, const std::string& assignment) {
     value = text;  // a bare word, such as regularizer.input=quantized
   }
   if (!json.is_object() || (json.contains(table) && !json[table].is_object()))
-    throw Error("--set " + assignment + ": " + table + " is not a table of the recipe");
+    throw UsageError("--set " + assignment + ": " + table + " is not a table of the recipe");
   json[table][key] = value;
 }
 
@@ -125,8 +133,12 @@ void refuse_value(const std::string& where, const nlohmann::json& found,
 
 void refuse_name(const std::string& where, const std::string& name,
                  const std::vector<std::string>& known) {
-  throw Error(where + ": unknown name '" + name + "', did you mean '" + nearest_name(name, known) +
-              "'?");
+  const auto near = close_name(name, known);
+  std::string expected;
+  for (const auto& one : known) expected += (expected.empty() ? "" : ", ") + one;
+  throw Error(
+      where + ": unknown name '" + name +
+      (near.empty() ? "', expected one of " + expected : "', did you mean '" + near + "'?"));
 }
 
 }  // namespace detail

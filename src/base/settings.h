@@ -25,6 +25,9 @@ namespace tessera {
 /// The candidate nearest to `name` by edit distance; empty when there is none.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 
+/// The same, but empty unless it is near enough to be what was meant.
+std::string close_name(std::string_view name, const std::vector<std::string>& candidates);
+
 /// An enum whose values have names: found by argument-dependent look-up of choice_names(Enum).
 template <typename T>
 concept Choice = std::is_enum_v<T> && requires(T value) {

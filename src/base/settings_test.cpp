@@ -70,6 +70,10 @@ TEST(Settings, AnUnknownNameIsAnsweredWithTheNearest) {
   EXPECT_EQ(problem_with({{"cuont", 3}}), "my.toml: unknown name 'cuont', did you mean 'count'?");
   EXPECT_EQ(problem_with({{"inner", {{"size", 3}}}}),
             "my.toml: inner: unknown name 'size', did you mean 'sizes'?");
+  EXPECT_EQ(close_name("widht", {"width", "height"}), "width");
+  EXPECT_EQ(close_name("wd", {"width", "ab"}), "");
+  EXPECT_EQ(close_name("width", {}), "");
+  EXPECT_EQ(close_name("", {"width"}), "");
   EXPECT_EQ(nearest_name("wieght", {"width", "weight", "height"}), "weight");
   EXPECT_EQ(nearest_name("x", {}), "");
 }

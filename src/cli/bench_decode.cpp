@@ -19,10 +19,10 @@ void add_bench_decode(CLI::App& bench) {
   command
       ->add_option("--rows", options->rows,
                    "sequences stepped together; an image with guidance is two")
-      ->check(CLI::Range(1, 4096))
+      ->transform(whole_number(1, 4096))
       ->capture_default_str();
   command->add_option("--steps", options->steps, "steps measured")
-      ->check(CLI::Range(20, 100000))
+      ->transform(whole_number(20, 100000))
       ->capture_default_str();
   add_run_options(command, *options);
   command->callback([options] {

@@ -13,11 +13,14 @@ void add_bench_image_decoder(CLI::App& bench) {
       add_command(bench, "image-decoder", "the engine's decoder, tokens to pixels",
                   "tessera-lite bench image-decoder --size 256 --batch 8 --weights bf16");
   command->add_option("--size", options->size, "pixels per side, a multiple of 16")
+      ->transform(whole_number(16, kLargestSide))
       ->capture_default_str();
-  command->add_option("--batch", options->batch, "images of a run")->capture_default_str();
+  command->add_option("--batch", options->batch, "images of a run")
+      ->transform(whole_number(1, 65536))
+      ->capture_default_str();
   command->add_option("--weights", options->weights, "bf16 or float32")->capture_default_str();
   command->add_option("--runs", options->runs, "runs measured")
-      ->check(CLI::Range(3, 10000))
+      ->transform(whole_number(3, 10000))
       ->capture_default_str();
   add_run_options(command, *options);
   command->callback([options] {

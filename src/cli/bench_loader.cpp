@@ -13,13 +13,13 @@ void add_bench_loader(CLI::App& bench) {
                               "tessera bench loader --data fashion-mnist --size 28 --threads 1");
   add_data_option(command, options->data, "images")->required();
   command->add_option("--batch", options->batch_size, "images per batch")
-      ->check(CLI::PositiveNumber)
+      ->transform(whole_number(1, 65536))
       ->capture_default_str();
   command->add_option("--size", options->image_size, "pixels per side")
-      ->check(CLI::PositiveNumber)
+      ->transform(whole_number(4, kLargestSide))
       ->capture_default_str();
   command->add_option("--images", options->most_images, "images of the set to use, at most")
-      ->check(CLI::PositiveNumber)
+      ->transform(whole_number(1))
       ->capture_default_str();
   add_run_options(command, *options);
   command->callback([options] {

@@ -13,14 +13,14 @@ void add_bench_train(CLI::App& bench) {
                               "tessera bench train --shape vq16-256 --steps 5 --json -");
   command->add_option("--shape", options->shape, "vq16-256, generator-b or a recipe")->required();
   command->add_option("--stage", options->stage, "which model of a recipe")
-      ->check(CLI::IsMember({"tokenizer", "generator"}))
+      ->transform(one_of({"tokenizer", "generator"}))
       ->capture_default_str();
   command
       ->add_option("--batch", options->batch, "images or sequences per step; 0 is the shape's own")
-      ->check(CLI::Range(0, 1 << 20))
+      ->transform(whole_number(0, 1 << 20))
       ->capture_default_str();
   command->add_option("--steps", options->steps, "steps to measure")
-      ->check(CLI::PositiveNumber)
+      ->transform(whole_number(1))
       ->capture_default_str();
   add_run_options(command, *options);
   add_device_option(command, *options);

@@ -1,6 +1,10 @@
 #include "cli/command.h"
 
+#include <algorithm>
+#include <thread>
+
 #include "base/output.h"
+#include "base/progress.h"
 
 namespace tessera::cli {
 
@@ -11,11 +15,31 @@ CLI::App* add_command(CLI::App& parent, const std::string& name, const std::stri
   return command;
 }
 
+namespace {
+
+// More threads than cores wait for each other: with LibTorch hundreds of times as long.
+CLI::Validator no_more_than_cores(const CLI::App* command) {
+  return {[command](std::string& threads) -> std::string {
+            const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+            if (std::stoi(threads) <= cores) return "";
+            if (command->count("--quiet") == 0)
+              say("--threads is " + threads + ", but there are " + std::to_string(cores) +
+                  " cores: " + std::to_string(cores) + " threads are used");
+            threads = std::to_string(cores);
+            return "";
+          },
+          ""};
+}
+
+}  // namespace
+
 void add_run_options(CLI::App* command, RunOptions& options) {
   command->add_option("--threads", options.threads, "threads to use; 0 is all cores")
-      ->check(CLI::Range(0, 4096))
+      ->transform(no_more_than_cores(command))
+      ->transform(whole_number(0, 4096))
       ->capture_default_str();
   command->add_option("--seed", options.seed, "fixes every random number of the run")
+      ->transform(whole_number(0, UINT64_MAX))
       ->capture_default_str();
   command->add_flag("--quiet", options.quiet, "print errors only");
   command->add_option("--json", options.json, "write the results here; - is standard output")
@@ -24,7 +48,7 @@ void add_run_options(CLI::App* command, RunOptions& options) {
 
 void add_device_option(CLI::App* command, RunOptions& options) {
   command->add_option("--device", options.device, "where the models run")
-      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->transform(one_of({"cpu", "cuda"}))
       ->capture_default_str();
 }
 

@@ -6,10 +6,14 @@
 #include <string>
 
 #include "base/run_options.h"
+#include "cli/usage.h"
 #include "samples/decode_options.h"
 #include "samples/write_samples.h"
 
 namespace tessera::cli {
+
+/// The largest images that any command reads, in pixels per side.
+inline constexpr int kLargestSide = 4096;
 
 /// Adds a command with an example at the end of its --help.
 CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& description,

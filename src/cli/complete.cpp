@@ -14,7 +14,8 @@ void add_complete(CLI::App& app) {
                   "--classes dog --count 7 --out runs/completions.png");
   command->add_option("--image", options->image, "PNG or JPEG to begin with")->required();
   command->add_option("--keep-rows", options->keep_rows, "rows of tokens kept, from the top")
-      ->required();
+      ->required()
+      ->transform(whole_number(0));
   add_sample_options(command, *options);
   add_torch_options(command, *options);
   command->callback([options] {

@@ -48,6 +48,7 @@ void add_data(CLI::App& app) {
   add_data_option(command, options->data, "images to look at")->required();
   command->add_flag("--check", options->check, "decode every image and list the corrupt ones");
   command->add_option("--valid-fraction", options->config.valid_fraction, "share that is held out")
+      ->transform(number_from(0, 1))
       ->capture_default_str();
   add_run_options(command, *options);
   command->callback([options] {

@@ -25,8 +25,9 @@ void add_demo(CLI::App& app) {
   command->add_option("--features", options->features,
                       "folder that holds or gets the two feature networks");
   command->add_option("--samples", options->samples, "images drawn per arm")
-      ->check(CLI::Range(100, 1000000));
-  command->add_option("--guidance", options->guidance, "scales of guidance to try");
+      ->transform(whole_number(100, 1000000));
+  command->add_option("--guidance", options->guidance, "scales of guidance to try")
+      ->transform(number_from(0));
   add_run_options(command, *options);
   add_device_option(command, *options);
   command->callback([options] {

@@ -19,14 +19,14 @@ void add_encode(CLI::App& app) {
   add_split_option(command, options->split);
   command->add_option("--out", options->out, "token file to write")->required();
   command->add_option("--crops", options->crops, "1, or 10: LlamaGen's ten crops")
-      ->check(CLI::IsMember({1, 10}));
+      ->transform(one_of({"1", "10"}));
   command->add_flag("--flip", options->flip, "encode the mirrored image too");
   command->add_option("--limit", options->limit, "this many images, evenly spread; 0 is all")
-      ->check(CLI::NonNegativeNumber);
+      ->transform(whole_number(0));
   command
       ->add_option("--image-size", options->image_size,
                    "pixels per side, a multiple of the tokenizer's downsampling; 0 is its recipe's")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole_number(0, kLargestSide))
       ->capture_default_str();
   add_run_options(command, *options);
   add_device_option(command, *options);

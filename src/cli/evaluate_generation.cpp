@@ -26,12 +26,12 @@ void add_evaluate_generation(CLI::App& evaluate) {
   command
       ->add_option("--size", options->image_size,
                    "pixels per side; 0 is what the features were trained on, else 32")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole_number(0, kLargestSide))
       ->capture_default_str();
   command
       ->add_option("--nearest-images", options->nearest_images,
                    "generated and held-out images looked up among the training images")
-      ->check(CLI::PositiveNumber)
+      ->transform(whole_number(1, INT64_MAX))
       ->capture_default_str();
   add_run_options(command, *options);
   add_device_option(command, *options);

@@ -17,12 +17,12 @@ void add_evaluate_reconstruction(CLI::App& evaluate) {
   command->add_option("--features", options->features,
                       "feature network for fd; take one that no loss has used");
   command->add_option("--limit", options->limit, "images, evenly spread; 0 is all")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole_number(0, INT64_MAX))
       ->capture_default_str();
   command
       ->add_option("--image-size", options->image_size,
                    "pixels per side, a multiple of the tokenizer's downsampling; 0 is its recipe's")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole_number(0, kLargestSide))
       ->capture_default_str();
   add_run_options(command, *options);
   add_device_option(command, *options);

@@ -71,7 +71,7 @@ void add_flops(CLI::App& app) {
   command->add_option("--recipe", options->recipe, "TOML recipe")->required();
   command->add_option("--set", options->overrides, "change a setting: table.key=value");
   command->add_option("--classes", options->classes, "classes of the generator")
-      ->check(CLI::PositiveNumber);
+      ->transform(whole_number(1, 1 << 24));
   add_run_options(command, *options);
   command->callback([options] {
     const auto result = count_flops(*options);

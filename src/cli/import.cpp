@@ -32,13 +32,14 @@ void add_weights_option(CLI::App* command, ImportOptions& options, const std::st
   command
       ->add_option("--weights", options.weights,
                    "which weights of the file: model or ema; without it " + without)
-      ->check(CLI::IsMember({"model", "ema"}));
+      ->transform(one_of({"model", "ema"}));
 }
 
 void add_image_size_option(CLI::App* command, ImportVqOptions& options) {
   command
       ->add_option("--image-size", options.image_size,
                    "pixels per side to which encode, reconstruct and evaluate cut images")
+      ->transform(whole_number(4, kLargestSide))
       ->capture_default_str();
 }
 
@@ -71,12 +72,11 @@ void add_generator(CLI::App& import) {
   command
       ->add_option("--heads", options->heads,
                    "attention heads, which no file holds; 0: of 64 channels, in the 3B of 100")
-      ->check(CLI::Range(0, 4096))
+      ->transform(whole_number(0, 4096))
       ->capture_default_str();
   command->add_option("--class-names", options->class_names,
                       "text file, a name per line; without it 0, 1, ..");
-  add_weights_option(command, *options,
-                     "ema if there are such, else model, module, state_dict or a flat file's");
+  add_weights_option(command, *options, "ema if there are such, else what the file has");
 }
 
 }  // namespace

@@ -14,11 +14,13 @@ void add_quantize(CLI::App& app) {
                               "tessera quantize --generator runs/generator --weights int8 "
                               "--tokens runs/valid.safetensors --out runs/generator-int8");
   command->add_option("--generator", options->generator, "model folder")->required();
-  command->add_option("--weights", options->weights, "int8, int4, bf16 or float32")
+  command->add_option("--weights", options->weights, "type of the packed weights")
+      ->transform(one_of({"int8", "int4", "bf16", "float32"}))
       ->capture_default_str();
   command->add_option("--tokens", options->tokens,
                       "token file of held-out images, to measure what it costs");
   command->add_option("--images", options->images, "of them that are measured, at most")
+      ->transform(whole_number(1))
       ->capture_default_str();
   command->add_option("--out", options->out, "model folder to write, new or empty")->required();
   add_run_options(command, *options);

@@ -20,12 +20,12 @@ void add_reconstruct(CLI::App& app) {
   command->add_option("--out", options->out, "PNG to write: each original, then its reconstruction")
       ->required();
   command->add_option("--count", options->count, "images to show")
-      ->check(CLI::PositiveNumber)
+      ->transform(whole_number(1))
       ->capture_default_str();
   command
       ->add_option("--image-size", options->image_size,
                    "pixels per side, a multiple of the tokenizer's downsampling; 0 is its recipe's")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole_number(0, kLargestSide))
       ->capture_default_str();
   add_run_options(command, *options);
   add_device_option(command, *options);

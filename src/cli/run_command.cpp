@@ -3,14 +3,17 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 #include <new>
+#include <stdexcept>
+#include <system_error>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/interrupt.h"
-#include "base/settings.h"
 #include "base/version.h"
+#include "cli/usage.h"
 #include "models/instruction_set_choice.h"
 
 namespace tessera::cli {
@@ -20,40 +23,40 @@ constexpr int kExitBadInput = 2;
 constexpr int kExitFault = 1;
 constexpr int kExitInterrupted = 130;
 
-// The command whose subcommand was to come, once the words before it have been understood.
-const CLI::App& innermost(const CLI::App& app) {
-  const auto chosen = app.get_subcommands();
-  return chosen.empty() ? app : innermost(*chosen.front());
+int report(const CLI::App& app, const std::string& message, int exit_code) {
+  std::fprintf(stderr, "%s: %s\n", app.get_name().c_str(), one_line(message).c_str());
+  return exit_code;
 }
 
-// CLI11 explains bad usage over several lines; the contract is one. It also says that a command is
-// missing where the command was misspelt.
-int report_usage(const CLI::App& app, const CLI::ParseError& error) {
-  if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-  const auto program = app.get_name();
-  const auto* name = program.c_str();
-  const auto& command = innermost(app);
-  const auto unknown = app.remaining(true);
-  std::vector<std::string> names;
-  for (const auto* sub : command.get_subcommands([](const CLI::App*) { return true; }))
-    names.push_back(sub->get_name());
-  if (!names.empty() && !unknown.empty()) {
-    std::fprintf(stderr, "%s: unknown command '%s', did you mean '%s'? (see %s --help)\n", name,
-                 unknown.front().c_str(), nearest_name(unknown.front(), names).c_str(), name);
-  } else {
-    std::fprintf(stderr, "%s: %s (see %s --help)\n", name, error.what(), name);
-  }
-  return kExitBadInput;
+// LibTorch adds a stack trace in further lines.
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+// LibTorch has no type of its own for memory that it did not get.
+bool is_lack_of_memory(const std::string& text) {
+  return text.find("DefaultCPUAllocator") != std::string::npos ||
+         text.find("CUDA out of memory") != std::string::npos;
+}
+
+int report_lack_of_memory(const CLI::App& app) {
+  return report(app,
+                "not enough memory for what was asked: try smaller images, batches or models" +
+                    see_help(chosen_command(app)),
+                kExitBadInput);
+}
+
+int report_other(const CLI::App& app, const std::exception& error) {
+  if (is_lack_of_memory(error.what())) return report_lack_of_memory(app);
+  return report(app, "internal fault: " + first_line(error.what()), kExitFault);
 }
 
 // What was printed must have arrived, too, on a full disk for example.
-int finish_output(const char* name) {
+int finish_output(const CLI::App& app) {
   errno = 0;
   std::cout.flush();
   if (std::fflush(stdout) == 0 && !std::ferror(stdout) && std::cout) return 0;
-  std::fprintf(stderr, "%s: standard output: cannot be written: %s\n", name,
-               std::strerror(errno ? errno : EIO));
-  return kExitBadInput;
+  return report(
+      app, std::string("standard output: cannot be written: ") + std::strerror(errno ? errno : EIO),
+      kExitBadInput);
 }
 
 }  // namespace
@@ -61,35 +64,34 @@ int finish_output(const char* name) {
 int run_command(CLI::App& app, int argc, char** argv) {
   app.set_version_flag("--version", app.get_name() + " " + kVersion + " (" + kCommit + ")");
   app.require_subcommand(1);
-  const auto program = app.get_name();
-  const auto* name = program.c_str();
+  check_all_numbers(app);
   catch_interrupts();
   try {
     choose_instruction_set();
     app.parse(argc, argv);
-    return finish_output(name);
+    return finish_output(app);
   } catch (const CLI::ParseError& error) {
-    const int code = report_usage(app, error);
-    return code == 0 ? finish_output(name) : code;  // --help, --version
+    if (error.get_exit_code() == 0) {  // --help, --version
+      app.exit(error);
+      return finish_output(app);
+    }
+    return report(app, usage_error(app, error, {argv + 1, argv + argc}), kExitBadInput);
+  } catch (const UsageError& error) {
+    return report(app, error.what() + see_help(chosen_command(app)), kExitBadInput);
   } catch (const Error& error) {
-    std::fprintf(stderr, "%s: %s\n", name, error.what());
-    return kExitBadInput;
-  } catch (const fs::filesystem_error& error) {
-    // What a user can cause, such as a folder that may not be read: the path and the reason.
-    std::fprintf(stderr, "%s: %s: %s\n", name, error.path1().c_str(),
-                 error.code().message().c_str());
-    return kExitBadInput;
+    return report(app, error.what(), kExitBadInput);
   } catch (const Interrupted& error) {
-    std::fprintf(stderr, "%s: %s\n", name, error.what());
-    return kExitInterrupted;
+    return report(app, error.what(), kExitInterrupted);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report(app, error.path1().string() + ": " + error.code().message(), kExitBadInput);
+  } catch (const std::system_error& error) {  // the system refuses a thread, a file ..
+    return report(app, error.what(), kExitBadInput);
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "%s: out of memory\n", name);
-    return kExitFault;
+    return report_lack_of_memory(app);
+  } catch (const std::length_error&) {  // a size beyond what memory can hold
+    return report_lack_of_memory(app);
   } catch (const std::exception& error) {
-    // LibTorch adds a stack trace in further lines.
-    const std::string text = error.what();
-    std::fprintf(stderr, "%s: internal fault: %s\n", name, text.substr(0, text.find('\n')).c_str());
-    return kExitFault;
+    return report_other(app, error);
   }
 }
 

@@ -1,16 +1,20 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
-
+#include "cli/usage.h"
 #include "dataset/image_set.h"
 
 namespace tessera::cli {
 
 /// --split train|valid|all
 inline void add_split_option(CLI::App* command, Split& split) {
-  command->add_option("--split", split, "which part of the images: train, valid or all")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Split>{
-          {"train", Split::train}, {"valid", Split::valid}, {"all", Split::all}}));
+  command
+      ->add_option_function<std::string>(
+          "--split",
+          [&split](const std::string& name) {
+            split = name == "train" ? Split::train : name == "valid" ? Split::valid : Split::all;
+          },
+          "which part of the images")
+      ->transform(one_of({"train", "valid", "all"}));
 }
 
 }  // namespace tessera::cli

@@ -83,20 +83,20 @@ void add_study_advise(CLI::App& study) {
   command
       ->add_option("--train-flops", options->train_flops,
                    "FLOPs of training both stages; none: the most that a curve was fitted to")
-      ->check(CLI::PositiveNumber);
+      ->transform(number_above(0));
   command->add_option("--params", options->parameters, "parameters of the generator, at most")
-      ->check(CLI::PositiveNumber);
+      ->transform(number_above(0));
   command
       ->add_option("--ms-per-image", options->ms_per_image,
                    "milliseconds for the tokens of a guided image, at most")
-      ->check(CLI::PositiveNumber);
+      ->transform(number_above(0));
   command
       ->add_option("--flops-per-second", options->flops_per_second,
                    "speed while drawing, for --ms-per-image; bench decode measures it")
-      ->check(CLI::PositiveNumber)
+      ->transform(number_above(0))
       ->capture_default_str();
   command->add_option("--metric", options->metric, "what decides")
-      ->check(CLI::IsMember(kFittedMetrics))
+      ->transform(one_of(kFittedMetrics))
       ->capture_default_str();
   command->add_flag("--back-test", options->back_test,
                     "leave the largest compute of each design out and predict it");

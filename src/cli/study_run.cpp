@@ -168,11 +168,11 @@ void add_study_run(CLI::App& study) {
   command->add_flag("--dry-run", options->dry_run,
                     "print the plan, its FLOPs, time and disk, and do nothing");
   command->add_option("--workers", options->workers, "runs at a time; 0 is one for each core")
-      ->check(CLI::Range(0, 4096));
+      ->transform(whole_number(0, 4096));
   command
       ->add_option("--flops-per-second", options->flops_per_second,
                    "speed of a worker, for the time that --dry-run tells")
-      ->check(CLI::PositiveNumber)
+      ->transform(number_above(0))
       ->capture_default_str();
   add_run_options(command, *options);
   command->remove_option(command->get_option("--seed"));  // the file has them

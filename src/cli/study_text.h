@@ -28,9 +28,11 @@ inline std::string interval_text(const nlohmann::json& interval) {
 /// --bootstrap, --seed, --quiet and --json.
 inline void add_bootstrap_options(CLI::App* command, RunOptions& options, int& samples) {
   command->add_option("--bootstrap", samples, "samples behind each interval")
-      ->check(CLI::Range(40, 1000000))
+      ->transform(whole_number(40, 1000000))
       ->capture_default_str();
-  command->add_option("--seed", options.seed, "fixes every random number")->capture_default_str();
+  command->add_option("--seed", options.seed, "fixes every random number")
+      ->transform(whole_number(0, UINT64_MAX))
+      ->capture_default_str();
   command->add_flag("--quiet", options.quiet, "print errors only");
   command->add_option("--json", options.json, "write the results here; - is standard output");
 }

@@ -18,17 +18,21 @@ void add_train_features(CLI::App& train) {
       ->required();
   command->add_option("--recipe", options->recipe, "recipe whose [data] table is used");
   command->add_option("--size", options->image_size, "pixels per side; 0 is the recipe's")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole_number(0, kLargestSide))
       ->capture_default_str();
   command
       ->add_option("--width", options->width,
                    "channels of the first level; features are 4 times that")
+      ->transform(whole_number(1, 4096))
       ->capture_default_str();
-  command->add_option("--steps", options->steps, "optimizer steps")->capture_default_str();
+  command->add_option("--steps", options->steps, "optimizer steps")
+      ->transform(whole_number(1))
+      ->capture_default_str();
   command->add_option("--batch-size", options->batch_size, "images per step")
+      ->transform(whole_number(1, 1 << 20))
       ->capture_default_str();
   command->add_option("--learning-rate", options->learning_rate, "peak rate of AdamW")
-      ->check(CLI::PositiveNumber)
+      ->transform(number_above(0))
       ->capture_default_str();
   command->add_flag(
       "--resume", options->resume,

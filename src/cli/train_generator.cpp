@@ -20,10 +20,10 @@ void add_train_generator(CLI::App& train) {
   command->add_option("--out", options->out, "model folder to write: no model's or other run's")
       ->required();
   command->add_option("--preset", options->preset, "LlamaGen's shape instead of the recipe's")
-      ->check(CLI::IsMember({"B", "L", "XL", "XXL", "3B"}));
+      ->transform(one_of({"B", "L", "XL", "XXL", "3B"}));
   command->add_option("--set", options->overrides, "change a setting: table.key=value");
   command->add_option("--steps", options->steps, "instead of the recipe's")
-      ->check(CLI::PositiveNumber);
+      ->transform(whole_number(1));
   command->add_option("--init", options->init,
                       "model folder of a generator whose weights training starts from");
   command->add_option(

@@ -24,7 +24,7 @@ void add_train_tokenizer(CLI::App& train) {
       ->required();
   command->add_option("--set", options->overrides, "change a setting: table.key=value");
   command->add_option("--steps", options->steps, "instead of the recipe's")
-      ->check(CLI::PositiveNumber);
+      ->transform(whole_number(1));
   command->add_option("--init", options->init,
                       "model folder of a tokenizer whose weights training starts from");
   command

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <thread>
 
+#include "base/available_memory.h"
 #include "base/interrupt.h"
 #include "base/version.h"
 #include "dataset/describe.h"
@@ -41,6 +42,9 @@ std::string processor_name() {
 
 nlohmann::json bench_loader(const LoaderBenchOptions& options) {
   constexpr int kRuns = 20, kFewestBatches = 20;
+  require_memory(4.0 * 3 * options.batch_size * options.image_size * options.image_size,
+                 "--batch is " + std::to_string(options.batch_size) + ": a batch of --size " +
+                     std::to_string(options.image_size));
   const auto images = open_at_most(options);
   DataConfig config;
   config.image_size = options.image_size;

@@ -36,7 +36,7 @@ constexpr int kQuickFeatureSteps = 100;
 ArmSpec parse_arm(const std::string& text) {
   const auto colon = text.find(':');
   if (colon == std::string::npos || colon == 0 || text.find('/') < colon)
-    throw Error("--arm '" + text + "': expected \"name: table.key=value ...\"");
+    throw UsageError("--arm '" + text + "': expected \"name: table.key=value ...\"");
   ArmSpec arm{.name = text.substr(0, colon), .overrides = {}};
   std::istringstream words(text.substr(colon + 1));
   for (std::string word; words >> word;) arm.overrides.push_back(word);

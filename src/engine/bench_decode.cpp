@@ -31,7 +31,7 @@ CacheType cache_named(const std::string& name, WeightType weights) {
   if (name == "float32") return CacheType::float32;
   if (name == "bf16") return CacheType::bf16;
   if (name == "int8") return CacheType::int8;
-  throw Error("--cache is '" + name + "', expected auto, float32, bf16 or int8");
+  throw UsageError("--cache is '" + name + "', expected auto, float32, bf16 or int8");
 }
 
 /// Sequences of random tokens, any position of which can be stepped.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 
+#include "base/available_memory.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/machine.h"
@@ -80,11 +81,17 @@ double check_pixels(const ImageDecoderBenchOptions& options, ActivationType type
 
 void check_options(const ImageDecoderBenchOptions& options) {
   if (options.size < 16 || options.size % 16 != 0)
-    throw Error("--size is " + std::to_string(options.size) + ", expected a multiple of 16");
+    throw UsageError("--size is " + std::to_string(options.size) + ", expected a multiple of 16");
   if (options.batch < 1)
-    throw Error("--batch is " + std::to_string(options.batch) + ", expected at least 1");
+    throw UsageError("--batch is " + std::to_string(options.batch) + ", expected at least 1");
   if (options.weights != "bf16" && options.weights != "float32")
-    throw Error("--weights is '" + options.weights + "', expected float32 or bf16");
+    throw UsageError("--weights is '" + options.weights + "', expected float32 or bf16");
+  // The pixels, and VQ-16's attention of one image at the lowest resolution.
+  const double pixels = static_cast<double>(options.size) * options.size;
+  const double tokens = pixels / 256;
+  require_memory(4 * (3 * pixels * options.batch + tokens * tokens),
+                 "--size is " + std::to_string(options.size) + ": a batch of " +
+                     std::to_string(options.batch));
 }
 
 }  // namespace

@@ -4,8 +4,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "base/available_memory.h"
 #include "base/error.h"
-#include "engine/memory_limit.h"
 #include "engine/thread_count.h"
 #include "image/image.h"
 #include "kernels/instruction_set.h"

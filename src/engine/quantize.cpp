@@ -60,7 +60,7 @@ double measure(const fs::path& folder, WeightType type, const TokenFile& tokens,
 nlohmann::json quantize_generator(const QuantizeOptions& options) {
   choose_instruction_set();
   if (options.images < 1)
-    throw Error("--images is " + std::to_string(options.images) + ", expected at least 1");
+    throw UsageError("--images is " + std::to_string(options.images) + ", expected at least 1");
   const auto type = weight_type_named(options.weights, "--weights");
   const fs::path from = options.generator, out = options.out;
   NewFolder written(out);

@@ -24,7 +24,7 @@ Enum named(const std::array<const char*, Count>& names, const std::string& name,
     if (name == names[place]) return static_cast<Enum>(place);
     expected += (place ? ", " : "") + std::string(names[place]);
   }
-  throw Error(std::string(option) + " is '" + name + "', expected one of " + expected);
+  throw UsageError(std::string(option) + " is '" + name + "', expected one of " + expected);
 }
 
 EngineOptions engine_options(const SampleOptions& options) {
@@ -85,12 +85,19 @@ nlohmann::json sample_with_engine(const SampleOptions& options, const Beginning&
                                                 : open_pipeline_folder(options.pipeline);
   const auto config = read_model_config(folders.generator, "generator");
   const auto plan = plan_samples(options, config);
+  const auto shape = shape_of(config, folders.generator);
+  const int pixels =
+      wants_images(options)
+          ? read_model_config(folders.tokenizer, "tokenizer").recipe.tokenizer.downsampling()
+          : 0;
+  require_room(options, plan, shape.positions(), std::int64_t{pixels} * shape.grid_columns,
+               std::int64_t{pixels} * shape.grid_rows);
   Engine engine(engine_options(options));
   const auto samples = draw(engine, requests_of(plan, beginning), options.quiet);
-  auto json = write_samples(options, outputs, plan,
-                            {config, shape_of(config, folders.generator),
-                             model_hash(folders.generator), model_hash(folders.tokenizer)},
-                            samples, beginning);
+  auto json =
+      write_samples(options, outputs, plan,
+                    {config, shape, model_hash(folders.generator), model_hash(folders.tokenizer)},
+                    samples, beginning);
   json["backend"] = "engine";
   json["weights"] = kWeights[static_cast<std::size_t>(engine.info().weights)];
   json["cache"] = kCaches[static_cast<std::size_t>(engine.info().cache)];

@@ -67,9 +67,10 @@ std::map<std::string, std::string> read_metadata(const json& header, const fs::p
   return metadata;
 }
 
-// One entry of the header; `data` is all that follows the header.
+// One entry of the header; `data` is all that follows the header. With `other_types` a type that
+// Tessera does not read is noted there, and the tensor is taken as bytes.
 TensorView read_tensor(const std::string& name, const json& entry, std::span<const std::byte> data,
-                       const fs::path& path) {
+                       const fs::path& path, std::map<std::string, std::string>* other_types) {
   const std::string where = "tensor " + json_text(name);
   const auto field = [&](const char* key) -> const json& {
     if (!entry.is_object() || !entry.contains(key)) throw FileError(path, where + " has no " + key);
@@ -89,7 +90,7 @@ TensorView read_tensor(const std::string& name, const json& entry, std::span<con
   };
   const json& dtype = field("dtype");
   const auto type = dtype_from_name(dtype.is_string() ? dtype.get<std::string>() : "");
-  if (!type)
+  if (!type && !(other_types && dtype.is_string()))
     throw FileError(path, where + ": dtype", json_text(dtype), "one that Tessera reads (F32, ..)");
   const auto shape = sizes("shape");
   const auto offsets = sizes("data_offsets");
@@ -100,6 +101,10 @@ TensorView read_tensor(const std::string& name, const json& entry, std::span<con
   if (end > data.size())
     throw FileError(path, "is truncated: " + where + " ends at byte " + std::to_string(end) +
                               " of the data, of which there are " + std::to_string(data.size()));
+  if (!type) {
+    other_types->emplace(name, dtype.get<std::string>());
+    return {name, DType::U8, {offsets[1] - offsets[0]}, data.subspan(begin, end - begin)};
+  }
   const auto needed = bytes_needed(*type, shape);
   if (!needed)
     throw FileError(path, where + ": shape", shape_text(shape), "one that fits in memory");
@@ -152,12 +157,16 @@ struct SafetensorsFile::Impl {
   explicit Impl(const fs::path& file_path) : path(file_path), file(file_path) {}
   fs::path path;
   MappedFile file;
-  std::map<std::string, std::string> metadata;
+  std::map<std::string, std::string> metadata, other_types;
   std::vector<TensorView> tensors;
   std::map<std::string, std::size_t> index;
 };
 
-SafetensorsFile SafetensorsFile::open(const fs::path& path) {
+SafetensorsFile SafetensorsFile::open(const fs::path& path) { return open(path, false); }
+
+SafetensorsFile SafetensorsFile::open_foreign(const fs::path& path) { return open(path, true); }
+
+SafetensorsFile SafetensorsFile::open(const fs::path& path, bool foreign) {
   const auto impl = std::make_shared<Impl>(path);
   const auto text = find_header(impl->file.bytes(), path);
   const json header = parse_header(text, path);
@@ -166,11 +175,15 @@ SafetensorsFile SafetensorsFile::open(const fs::path& path) {
   const auto data = impl->file.bytes().subspan(kLengthBytes + text.size());
   impl->metadata = read_metadata(header, path);
   for (const auto& [name, entry] : header.items())
-    if (name != kMetadata) impl->tensors.push_back(read_tensor(name, entry, data, path));
+    if (name != kMetadata)
+      impl->tensors.push_back(
+          read_tensor(name, entry, data, path, foreign ? &impl->other_types : nullptr));
   std::sort(impl->tensors.begin(), impl->tensors.end(), [](const auto& a, const auto& b) {
     return std::pair(a.bytes.data(), a.bytes.size()) < std::pair(b.bytes.data(), b.bytes.size());
   });
   check_tiling(impl->tensors, data, path);
+  std::erase_if(impl->tensors,
+                [&](const auto& tensor) { return impl->other_types.contains(tensor.name); });
   for (const auto& tensor : impl->tensors) impl->index.emplace(tensor.name, impl->index.size());
   SafetensorsFile file;
   file.impl_ = impl;
@@ -184,6 +197,10 @@ const std::map<std::string, std::string>& SafetensorsFile::metadata() const {
 }
 
 const std::vector<TensorView>& SafetensorsFile::tensors() const { return impl_->tensors; }
+
+const std::map<std::string, std::string>& SafetensorsFile::other_types() const {
+  return impl_->other_types;
+}
 
 bool SafetensorsFile::contains(const std::string& name) const {
   return impl_->index.contains(name);

@@ -29,11 +29,16 @@ class SafetensorsFile {
   /// Throws FileError naming what is wrong: not a safetensors file, truncated, overlapping, wrong
   /// size.
   static SafetensorsFile open(const fs::path& path);
+  /// The same for a file of another program, which may hold types that Tessera does not read (F8,
+  /// C64): their tensors are left out and listed in other_types().
+  static SafetensorsFile open_foreign(const fs::path& path);
 
   const fs::path& path() const;
   const std::map<std::string, std::string>& metadata() const;
   /// In file order; valid while this object (or a copy) lives.
   const std::vector<TensorView>& tensors() const;
+  /// The types of the tensors that open_foreign left out, by name.
+  const std::map<std::string, std::string>& other_types() const;
   bool contains(const std::string& name) const;
   /// Throws FileError if there is no such tensor.
   const TensorView& at(const std::string& name) const;
@@ -42,6 +47,7 @@ class SafetensorsFile {
 
  private:
   struct Impl;
+  static SafetensorsFile open(const fs::path& path, bool foreign);
   std::shared_ptr<const Impl> impl_;
 };
 

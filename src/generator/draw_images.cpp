@@ -59,15 +59,19 @@ nlohmann::json draw_images(const SampleOptions& options, SampleOutputs& outputs,
                            const Beginning& beginning) {
   auto& [generator, tokenizer] = models;
   const auto plan = plan_samples(options, generator.config());
+  const auto& shape = generator.shape();
+  const std::int64_t pixels =
+      wants_images(options) ? tokenizer.config().recipe.tokenizer.downsampling() : 0;
+  require_room(options, plan, shape.positions(), pixels * shape.grid_columns,
+               pixels * shape.grid_rows);
   const auto start = std::chrono::steady_clock::now();
   const auto codes = sample_codes(generator, request_of(options, plan, beginning), options.quiet);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   Samples samples{.codes = numbers(codes), .images = {}, .seconds = seconds.count()};
   if (wants_images(options)) samples.images = decode_images(models, codes, options.quiet);
-  auto json =
-      write_samples(options, outputs, plan,
-                    {generator.config(), generator.shape(), generator.hash(), tokenizer.hash()},
-                    samples, beginning);
+  auto json = write_samples(options, outputs, plan,
+                            {generator.config(), shape, generator.hash(), tokenizer.hash()},
+                            samples, beginning);
   json["backend"] = "torch";
   return json;
 }

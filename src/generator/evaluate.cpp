@@ -40,14 +40,15 @@ TokenBatch all_tokens(const LogitsOptions& options, const Generator& generator) 
 
 void set_classes(TokenBatch& batch, const LogitsOptions& options, const Generator& generator) {
   if (options.classes.empty()) {
-    if (!batch.labels.defined()) throw Error("--classes is missing: a .npy file names no classes");
+    if (!batch.labels.defined())
+      throw UsageError("--classes is missing: a .npy file names no classes");
     return;
   }
   const auto classes = parse_classes(options.classes, generator.config().class_names);
   const auto rows = batch.codes.size(0);
   if (classes.size() != 1 && static_cast<std::int64_t>(classes.size()) != rows)
-    throw Error("--classes names " + std::to_string(classes.size()) + ", expected one or " +
-                std::to_string(rows) + ", one for each sequence of " + options.tokens);
+    throw UsageError("--classes names " + std::to_string(classes.size()) + ", expected one or " +
+                     std::to_string(rows) + ", one for each sequence of " + options.tokens);
   batch.labels = torch::tensor(classes).expand({rows}).contiguous();
 }
 

@@ -36,9 +36,9 @@ Image shown_rows(Image image, int rows) {
 Beginning keep_rows(const CompleteOptions& options, Pipeline& models) {
   const auto& shape = models.generator.shape();
   if (options.keep_rows < 0 || options.keep_rows >= shape.grid_rows)
-    throw Error("--keep-rows is " + std::to_string(options.keep_rows) + ", expected 0 to " +
-                std::to_string(shape.grid_rows - 1) + ", since an image has " +
-                std::to_string(shape.grid_rows) + " rows of tokens");
+    throw UsageError("--keep-rows is " + std::to_string(options.keep_rows) + ", expected 0 to " +
+                     std::to_string(shape.grid_rows - 1) + ", since an image has " +
+                     std::to_string(shape.grid_rows) + " rows of tokens");
   if (shape.grid_rows != shape.grid_columns)
     throw Error("the generator's images have " + std::to_string(shape.grid_rows) + " x " +
                 std::to_string(shape.grid_columns) + " tokens, expected a square");

@@ -103,13 +103,13 @@ void check_branch(const nlohmann::json& settings, const nlohmann::json& before, 
     same["recipe"]["generator_training"][key] = settings["recipe"]["generator_training"][key];
   if (const auto what = difference_of_settings(settings, same, settings_that_may_differ());
       !what.empty())
-    throw Error("--branch " + branch + " was trained with other settings (" + what +
-                "); only steps and decay_fraction may differ");
+    throw UsageError("--branch " + branch + " was trained with other settings (" + what +
+                     "); only steps and decay_fraction may differ");
   for (const auto& config : {other.generator_training, recipe.generator_training})
     if (const auto constant = constant_steps(config); step > constant)
-      throw Error("--branch " + branch + " is at step " + std::to_string(step) +
-                  ", expected at most " + std::to_string(constant) + ", where the rate of " +
-                  std::to_string(config.steps) + " steps begins to fall");
+      throw UsageError("--branch " + branch + " is at step " + std::to_string(step) +
+                       ", expected at most " + std::to_string(constant) + ", where the rate of " +
+                       std::to_string(config.steps) + " steps begins to fall");
 }
 
 }  // namespace

@@ -13,8 +13,8 @@ void ImageFolderWriter::add(const Image& image) { write_png(folder_.path() / nex
 
 void ImageFolderWriter::add(const Image& image, const std::string& class_name) {
   const auto folder = folders_.find(class_name);
-  write_png(folder_.path() /
-                (folder == folders_.end() ? folder_name(class_name) : folder->second) / next_file(),
+  write_png(folder_.path() / (folder == folders_.end() ? folder_name(class_name) : folder->second) /
+                next_file(),
             image);
 }
 

@@ -27,8 +27,15 @@ StoredTensor stored(const TensorView& view) {
   return {view.type, view.shape, strides, view.bytes};
 }
 
-std::string quoted(const std::string& table) {
-  return table.empty() ? "the outermost dictionary" : "'" + table + "'";
+// What the first bytes of a file are of, for those that are often taken for a checkpoint.
+std::string kind_by_first_bytes(const std::string& bytes) {
+  if (bytes.starts_with("version https://git-lfs")) return "a Git LFS pointer, not the file itself";
+  if (bytes.starts_with("<!DOCTYPE") || bytes.starts_with("<html")) return "a web page";
+  if (bytes.starts_with("GGUF")) return "a GGUF file";
+  if (bytes.starts_with("\x89HDF")) return "an HDF5 file";
+  if (bytes.starts_with("\x1f\x8b")) return "compressed with gzip";
+  if (bytes.starts_with("{")) return "JSON";
+  return "";
 }
 
 }  // namespace
@@ -42,27 +49,17 @@ Checkpoint Checkpoint::open(const fs::path& path) {
     checkpoint.pytorch_ = PytorchFile::open(path);
     checkpoint.tables_ = checkpoint.pytorch_->tables();
   } else if (begin.size() > kSafetensorsLength && begin[kSafetensorsLength] == '{') {
-    checkpoint.safetensors_ = SafetensorsFile::open(path);
+    checkpoint.safetensors_ = SafetensorsFile::open_foreign(path);
+    checkpoint.other_types_ = checkpoint.safetensors_->other_types();
     for (const auto& view : checkpoint.safetensors_->tensors())
       checkpoint.tables_[""].emplace(view.name, stored(view));
   } else {
-    throw FileError(path,
-                    "is neither a PyTorch checkpoint nor a safetensors file, by its first bytes");
+    const auto kind = kind_by_first_bytes(begin);
+    throw FileError(path, "is neither a PyTorch checkpoint nor a safetensors file, " +
+                              (kind.empty() ? "by its first bytes" : "but " + kind));
   }
+  checkpoint.tables_[""];
   return checkpoint;
-}
-
-const StoredTensors& Checkpoint::table(const std::vector<std::string>& names) const {
-  std::string wanted, found;
-  for (const auto& name : names) {
-    if (const auto table = tables_.find(name); table != tables_.end()) return table->second;
-    wanted += (wanted.empty() ? "" : ", ") + quoted(name);
-  }
-  constexpr std::size_t kMostShown = 5;
-  for (std::size_t shown = 0; const auto& [name, unused] : tables_)
-    if (shown++ < kMostShown) found += (found.empty() ? "" : ", ") + json_text(name);
-  throw FileError(path_, "holds no tensors in " + wanted +
-                             (found.empty() ? ", nor anywhere else" : ", only in " + found));
 }
 
 nlohmann::json Checkpoint::source() const {

@@ -20,9 +20,10 @@ class Checkpoint {
   static Checkpoint open(const fs::path& path);
 
   const fs::path& path() const { return path_; }
-  /// The dictionary of tensors by the first of these names that the file has; "" is the outermost.
-  /// Throws FileError saying what there is instead.
-  const StoredTensors& table(const std::vector<std::string>& names) const;
+  /// The tensors of each dictionary by its path; "" is the outermost, which is always there.
+  const std::map<std::string, StoredTensors>& tables() const { return tables_; }
+  /// Names of tensors of a type that Tessera does not read, with the type. They are in no table.
+  const std::map<std::string, std::string>& other_types() const { return other_types_; }
   /// {"file": its name, "sha256": ..}
   nlohmann::json source() const;
 
@@ -31,6 +32,7 @@ class Checkpoint {
   std::optional<PytorchFile> pytorch_;
   std::optional<SafetensorsFile> safetensors_;
   std::map<std::string, StoredTensors> tables_;
+  std::map<std::string, std::string> other_types_;
 };
 
 }  // namespace tessera

@@ -38,7 +38,7 @@ void write_checkpoint(const fs::path& out, const std::vector<TensorToWrite>& ten
 nlohmann::json export_matched(const ExportOptions& options, const Shapes& shapes,
                               const std::vector<TensorToWrite>& more) {
   const auto checkpoint = Checkpoint::open(fs::path(options.folder) / "model.safetensors");
-  auto tensors = ForeignWeights(checkpoint.path(), checkpoint.table({""}), {}).matched(shapes);
+  auto tensors = ForeignWeights(checkpoint.path(), checkpoint.tables().at("")).matched(shapes);
   tensors.insert(tensors.end(), more.begin(), more.end());
   std::uintmax_t bytes = 0;
   for (const auto& tensor : tensors) bytes += *bytes_needed(tensor.type, tensor.shape);

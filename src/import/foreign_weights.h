@@ -1,6 +1,6 @@
 #pragma once
 
-#include "import/checkpoint.h"
+#include "import/family.h"
 
 namespace tessera {
 
@@ -13,9 +13,11 @@ using NameInFile = std::function<std::string(const std::string&)>;
 /// The weights of a checkpoint, looked up by our names; errors say the file's.
 class ForeignWeights {
  public:
-  /// Tensors whose name begins with one of `ignored` are left out. `table` must outlive this.
-  ForeignWeights(fs::path path, const StoredTensors& table, const std::vector<std::string>& ignored,
+  /// Tensors that the family ignores are left out. `found` must outlive this.
+  ForeignWeights(const FoundWeights& found, const Family& family,
                  NameInFile name_in_file = std::identity());
+  /// Tensors under our own names, of which nothing is left out. `table` must outlive this.
+  ForeignWeights(fs::path path, const StoredTensors& table);
 
   const fs::path& path() const { return path_; }
   bool has(const std::string& name) const;
@@ -33,11 +35,15 @@ class ForeignWeights {
   std::vector<TensorToWrite> matched(const Shapes& expected) const;
 
  private:
+  const StoredTensor& at(const std::string& name) const;
   void refuse_unknown(const Shapes& expected) const;
+  [[noreturn]] void refuse_stored(const std::string& name, const std::string& problem) const;
 
   fs::path path_;
+  std::string prefix_;                              // of the names in the file, for errors
+  std::map<std::string, std::string> other_types_;  // by name without the prefix
   NameInFile name_in_file_;
-  std::map<std::string, const StoredTensor*> tensors_;  // by the file's names
+  std::map<std::string, const StoredTensor*> tensors_;  // by the file's names without the prefix
 };
 
 }  // namespace tessera

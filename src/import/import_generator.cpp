@@ -25,8 +25,8 @@ std::pair<int, int> parse_grid(const std::string& text) {
         columns >= 1 && columns <= kMostGrid)
       return {rows, columns};
   }
-  throw Error("--grid is '" + text + "', expected rows x columns such as 16x16, up to " +
-              std::to_string(kMostGrid));
+  throw UsageError("--grid is '" + text + "', expected rows x columns such as 16x16, up to " +
+                   std::to_string(kMostGrid));
 }
 
 std::vector<std::string> numbered(int classes) {
@@ -73,10 +73,8 @@ nlohmann::json import_llamagen_gpt(const ImportGptOptions& options) {
     throw Error("there are " + std::to_string(options.files.size()) + " files, expected one");
   const auto tokenizer = read_model_config(options.tokenizer, "tokenizer");
   const auto checkpoint = Checkpoint::open(options.files.front());
-  const auto& table = options.weights.empty()
-                          ? checkpoint.table({"ema", "model", "module", "state_dict", ""})
-                          : checkpoint.table({options.weights});
-  const ForeignWeights weights(checkpoint.path(), table, {"freqs_cis"});
+  const auto found = find_weights(checkpoint, kLlamagenGpt, options.weights);
+  const ForeignWeights weights(found, kLlamagenGpt);
   const auto generator = gpt_config_of(weights, options.heads);
   auto shape = gpt_shape_of(weights);
   shape.grid_rows = rows, shape.grid_columns = columns;
@@ -96,6 +94,7 @@ nlohmann::json import_llamagen_gpt(const ImportGptOptions& options) {
   auto result =
       write_imported_folder(options.out, std::move(config),
                             weights.matched(gpt_shapes(generator, shape)), {checkpoint.source()});
+  result["found"] = report_found(found, options.quiet);
   result["generator"] = to_json(generator);
   result["classes"] = shape.classes;
   return result;

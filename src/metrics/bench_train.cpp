@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 
+#include "base/available_memory.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/machine.h"
@@ -12,6 +13,7 @@
 #include "base/version.h"
 #include "generator/flops.h"
 #include "generator/model.h"
+#include "tokenizer/activation_memory.h"
 #include "tokenizer/causal_regularizer.h"
 #include "tokenizer/flops.h"
 #include "tokenizer/vq_model.h"
@@ -40,7 +42,24 @@ double seconds_of(const std::function<void()>& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+// Refuses a batch whose inputs and outputs alone fill the memory.
+void check_tokenizer_memory(const Recipe& recipe, int batch, const torch::Device& device) {
+  if (device.is_cpu())
+    require_activation_memory(recipe.tokenizer, recipe.data.image_size, batch,
+                              "--batch is " + std::to_string(batch));
+}
+
+void check_generator_memory(const GeneratorConfig& config, const GeneratorShape& shape, int batch,
+                            const torch::Device& device) {
+  constexpr double kBytes = 2;  // of bf16; logits, and what each layer leaves for its gradient
+  if (device.is_cpu())
+    require_memory(kBytes * batch * shape.positions() *
+                       (static_cast<double>(shape.vocabulary) + config.layers * config.dim),
+                   "--batch is " + std::to_string(batch) + ": a step");
+}
+
 Subject tokenizer_subject(const Recipe& recipe, int batch, const torch::Device& device) {
+  check_tokenizer_memory(recipe, batch, device);
   auto model = std::make_shared<torch::nn::Module>();
   const auto tokenizer = model->register_module("tokenizer", VqModel(recipe.tokenizer));
   const auto regularizer =
@@ -70,6 +89,7 @@ Subject tokenizer_subject(const Recipe& recipe, int batch, const torch::Device& 
 
 Subject generator_subject(const GeneratorConfig& config, const GeneratorTrainingConfig& training,
                           const GeneratorShape& shape, int batch, const torch::Device& device) {
+  check_generator_memory(config, shape, batch, device);
   auto model = std::make_shared<torch::nn::Module>();
   auto transformer = model->register_module(
       "transformer", Transformer(config, shape,

@@ -5,9 +5,11 @@
 
 #include "base/class_names.h"
 #include "base/error.h"
+#include "base/progress.h"
 #include "base/version.h"
 #include "metrics/generation.h"
 #include "metrics/reconstruction.h"
+#include "tokenizer/activation_memory.h"
 #include "training/device.h"
 
 namespace tessera {
@@ -43,7 +45,8 @@ std::int64_t images_of_protocol(const std::string& protocol) {
   const auto [stop, error] = std::from_chars(protocol.data(), end, count);
   const bool thousands = error == std::errc() && stop + 1 == end && *stop == 'k';
   if (error != std::errc() || (stop != end && !thousands) || count < 1 || count > 1'000'000'000)
-    throw Error("--protocol is '" + protocol + "', expected all or a number of images such as 10k");
+    throw UsageError("--protocol is '" + protocol +
+                     "', expected all or a number of images such as 10k");
   return thousands ? count * 1000 : count;
 }
 
@@ -67,6 +70,11 @@ void print_nearest(const nlohmann::json& nearest) {
                   nearest[space]["held_out"]["median"].get<double>());
 }
 
+void say_warnings(const nlohmann::json& result, const RunOptions& options) {
+  if (options.quiet || !result.contains("warnings")) return;
+  for (const auto& warning : result["warnings"]) say("warning: " + warning.get<std::string>());
+}
+
 bool says_nothing(const RunOptions& options) { return options.quiet || options.json == "-"; }
 
 }  // namespace
@@ -76,6 +84,11 @@ nlohmann::json evaluate_reconstruction(const EvaluateReconstructionOptions& opti
   auto tokenizer = Tokenizer::load(options.tokenizer, device);
   const auto net = load_features(options.features, device);
   const auto config = tokenizer.data_config(options.image_size);
+  if (device.is_cpu())
+    require_activation_memory(
+        tokenizer.config().recipe.tokenizer, config.image_size, 1,
+        (options.image_size > 0 ? "--image-size is " : "the tokenizer's image_size is ") +
+            std::to_string(config.image_size));
   const Source source(options.data, options.split, config);
   auto result = measure_reconstruction(
       tokenizer, batches_of(source.images, config, device, options.limit), net ? &*net : nullptr);
@@ -103,8 +116,8 @@ nlohmann::json evaluate_generation(const EvaluateGenerationOptions& options) {
                         "--generated " + generated.words, generated.images->class_names());
   const auto available = static_cast<std::int64_t>(generated.images->size());
   if (available < exactly)
-    throw Error("--generated " + generated.words + ": " + std::to_string(available) +
-                " images, expected at least " + std::to_string(exactly) + " (--protocol)");
+    throw UsageError("--generated " + generated.words + ": " + std::to_string(available) +
+                     " images, expected at least " + std::to_string(exactly) + " (--protocol)");
   nlohmann::json result = {{"images", exactly > 0 ? exactly : available},
                            {"real_images", real.images->size()},
                            {"real", real.described()},
@@ -140,6 +153,7 @@ nlohmann::json evaluate_generation(const EvaluateGenerationOptions& options) {
 
 void run_evaluate_reconstruction(const EvaluateReconstructionOptions& options) {
   const auto result = evaluate_reconstruction(options);
+  say_warnings(result, options);
   write_results(options.json, result);
   if (says_nothing(options)) return;
   print(result, {"psnr", "ssim", "l1", "l2", "fd", "codebook_perplexity", "codebook_used",
@@ -148,6 +162,7 @@ void run_evaluate_reconstruction(const EvaluateReconstructionOptions& options) {
 
 void run_evaluate_generation(const EvaluateGenerationOptions& options) {
   const auto result = evaluate_generation(options);
+  say_warnings(result, options);
   write_results(options.json, result);
   if (says_nothing(options)) return;
   print(result, {"fd", "precision", "recall", "density", "coverage", "images", "real_images"});

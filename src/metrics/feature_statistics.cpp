@@ -1,5 +1,8 @@
 #include "metrics/feature_statistics.h"
 
+#include <algorithm>
+#include <cstdio>
+
 #include "base/error.h"
 #include "training/weights.h"
 
@@ -90,11 +93,38 @@ double frechet_distance(const torch::Tensor& mean1, const torch::Tensor& covaria
   const auto values = torch::linalg_eigvalsh((product + product.t()) / 2, "L");
   const double cross = values.clamp_min(0).sqrt().sum().item<double>();
   const double apart = (mean1 - mean2).square().sum().item<double>();
-  return apart + (covariance1.trace() + covariance2.trace()).item<double>() - 2 * cross;
+  const double distance =
+      apart + (covariance1.trace() + covariance2.trace()).item<double>() - 2 * cross;
+  return distance < 0 ? 0 : distance;  // which only rounding makes it; not a number stays so
 }
 
 double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b) {
   return frechet_distance(a.mean(), a.covariance(), b.mean(), b.covariance());
+}
+
+double frechet_bias(const FeatureStatistics& a, const FeatureStatistics& b) {
+  const auto share = [](const FeatureStatistics& one) {
+    return one.covariance().trace().item<double>() / static_cast<double>(one.count());
+  };
+  return share(a) + share(b);
+}
+
+void add_frechet_distance(nlohmann::json& result, const FeatureStatistics& a,
+                          const FeatureStatistics& b) {
+  result["fd"] = frechet_distance(a, b);
+  result["fd_bias"] = frechet_bias(a, b);
+  const auto features = a.mean().size(0);
+  const auto fewer = std::min(a.count(), b.count());
+  result["fd_features"] = features;
+  if (fewer > features) return;
+  char text[256];
+  std::snprintf(text, sizeof text,
+                "%lld images for %lld feature dimensions, expected more images than dimensions: fd "
+                "is too high, by %.3g on average from the means alone and by more from the "
+                "covariances, which are singular",
+                static_cast<long long>(fewer), static_cast<long long>(features),
+                result["fd_bias"].get<double>());
+  result["warnings"].push_back(text);
 }
 
 }  // namespace tessera

@@ -30,9 +30,18 @@ class FeatureStatistics {
 };
 
 /// Frechet distance of two Gaussians (Dowson and Landau 1982): |m1 - m2|^2 + tr(C1 + C2 - 2 (C1
-/// C2)^(1/2)). Means are [D], covariances [D, D], all float64.
+/// C2)^(1/2)), never below 0. Means are [D], covariances [D, D], all float64.
 double frechet_distance(const torch::Tensor& mean1, const torch::Tensor& covariance1,
                         const torch::Tensor& mean2, const torch::Tensor& covariance2);
 double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b);
+
+/// What the distance is too high by on average, at the least, since means are taken of so many
+/// samples: tr(C1) / n1 + tr(C2) / n2. Covariances of few samples add to it.
+double frechet_bias(const FeatureStatistics& a, const FeatureStatistics& b);
+
+/// Writes fd, fd_bias and fd_features, and adds to "warnings" if one side has no more samples than
+/// there are feature dimensions.
+void add_frechet_distance(nlohmann::json& result, const FeatureStatistics& a,
+                          const FeatureStatistics& b);
 
 }  // namespace tessera

@@ -43,6 +43,33 @@ TEST(FrechetDistance, OfEqualSetsIsZero) {
   EXPECT_NEAR(frechet_distance(statistics_of(few), statistics_of(few)), 0, 1e-5);
 }
 
+TEST(FrechetDistance, IsNeverNegative) {
+  for (int seed = 0; seed < 40; ++seed) {  // about half of these round to below 0
+    torch::manual_seed(seed);
+    const auto rows = torch::randn({6, 64});
+    EXPECT_GE(frechet_distance(statistics_of(rows), statistics_of(rows)), 0);
+  }
+  const auto mean = doubles({NAN}), covariance = doubles({1}).view({1, 1});
+  EXPECT_TRUE(std::isnan(frechet_distance(mean, covariance, mean, covariance)));
+}
+
+TEST(FrechetDistance, FewerSamplesThanDimensionsIsAWarningThatStatesTheBias) {
+  torch::manual_seed(6);
+  nlohmann::json few, enough;
+  add_frechet_distance(few, statistics_of(torch::randn({100, 16})),
+                       statistics_of(torch::randn({16, 16})));
+  // Variances of 1: 16 / 100 + 16 / 16, with a tolerance for 16 x 15 degrees of freedom.
+  EXPECT_NEAR(few["fd_bias"].get<double>(), 1.16, 4 * std::sqrt(2.0 / (16 * 15)));
+  EXPECT_GT(few["fd"].get<double>(), few["fd_bias"].get<double>());
+  ASSERT_EQ(few["warnings"].size(), 1u);
+  EXPECT_NE(few["warnings"][0].get<std::string>().find("16 images for 16 feature dimensions"),
+            std::string::npos);
+  add_frechet_distance(enough, statistics_of(torch::randn({17, 16})),
+                       statistics_of(torch::randn({17, 16})));
+  EXPECT_FALSE(enough.contains("warnings"));
+  EXPECT_EQ(enough["fd_features"], 16);
+}
+
 TEST(FrechetDistance, OfCommutingGaussiansIsTheSumOverAxes) {
   const auto mean1 = doubles({1, 2, 3}), mean2 = doubles({1, 0, 4});
   const auto sd1 = doubles({1, 2, 3}), sd2 = doubles({2, 2, 0.5});

@@ -24,6 +24,11 @@ nlohmann::json summary(const torch::Tensor& distances) {
           {"least", distances.min().item<double>()}};
 }
 
+// A covariance needs two.
+void require_pair(const torch::Tensor& generated_rows) {
+  if (generated_rows.size(0) < 2) throw Error("there is one generated image, expected at least 2");
+}
+
 torch::Tensor pixels_of(const ImageBatches& images) {  // [N, 3*H*W]
   std::vector<torch::Tensor> rows;
   images([&](const torch::Tensor& batch) { rows.push_back(as_8_bit(batch).cpu().flatten(1)); });
@@ -65,18 +70,19 @@ GenerationReference::GenerationReference(FeatureNet net, const ImageBatches& ima
 
 double frechet_distance_to(const GenerationReference& reference,
                            const torch::Tensor& generated_rows) {
-  if (generated_rows.size(0) < 2) throw Error("there is one generated image, expected at least 2");
+  require_pair(generated_rows);
   return frechet_distance(reference.statistics(), statistics_of(generated_rows));
 }
 
 nlohmann::json compare(const GenerationReference& reference, const torch::Tensor& generated_rows) {
   const auto rows =
       std::min({reference.neighbour_rows(), reference.rows().size(0), generated_rows.size(0)});
-  nlohmann::json result = {{"fd", frechet_distance_to(reference, generated_rows)},
-                           {"images", generated_rows.size(0)},
+  require_pair(generated_rows);
+  nlohmann::json result = {{"images", generated_rows.size(0)},
                            {"real_images", reference.rows().size(0)},
                            {"neighbour_images", rows},
                            {"feature_space", reference.net().hash()}};
+  add_frechet_distance(result, reference.statistics(), statistics_of(generated_rows));
   // Sets of equal size: the measures depend on it.
   const auto quality = sample_quality(RealFeatures{spread_rows(reference.rows(), rows)},
                                       GeneratedFeatures{spread_rows(generated_rows, rows)});

@@ -44,7 +44,7 @@ nlohmann::json measure_reconstruction(Tokenizer& tokenizer, const ImageBatches& 
        static_cast<double>(tokens) * std::log2(codebook_size) / static_cast<double>(pixels)}};
   for (const auto& [name, sum] : sums) result[name] = sum / static_cast<double>(count);
   if (net) {
-    result["fd"] = frechet_distance(originals, reconstructions);
+    add_frechet_distance(result, originals, reconstructions);
     result["feature_space"] = net->hash();
   }
   return result;

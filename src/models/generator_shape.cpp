@@ -29,7 +29,7 @@ void apply_preset(GeneratorConfig& config, const std::string& preset) {
     config.ffn_multiple = 256;
     return;
   }
-  throw Error("--preset is '" + preset + "', expected one of B, L, XL, XXL, 3B");
+  throw UsageError("--preset is '" + preset + "', expected one of B, L, XL, XXL, 3B");
 }
 
 std::vector<std::string> preset_settings(const std::string& preset) {

@@ -76,6 +76,26 @@ int regularized_channels(const TokenizerConfig& tokenizer, RegularizerAttach att
   return wide ? tokenizer.latent_channels : tokenizer.code_size;
 }
 
+// What is wrong with a recipe; empty if nothing is.
+std::string problem_of(const Recipe& recipe) {
+  try {
+    recipe.validate();
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+// The override that a problem is about: the last that sets the key which the problem begins with,
+// or else all of them.
+std::string blamed(const std::vector<std::string>& overrides, const std::string& problem) {
+  std::string all;
+  for (const auto& assignment : overrides) all += (all.empty() ? "--set " : " ") + assignment;
+  for (auto one = overrides.rbegin(); one != overrides.rend(); ++one)
+    if (problem.starts_with(one->substr(0, one->find('=')) + " ")) return "--set " + *one;
+  return all;
+}
+
 }  // namespace
 
 void DataConfig::validate() const {
@@ -238,9 +258,24 @@ Recipe recipe_from_json(const nlohmann::json& json, const std::string& where) {
 }
 
 Recipe load_recipe(const std::string& path, const std::vector<std::string>& overrides) {
-  auto json = read_toml(path);
-  for (const auto& assignment : overrides) apply_override(json, assignment);
-  return recipe_from_json(json, path);
+  Recipe recipe;
+  from_json(recipe, read_toml(path), path);
+  const auto problem_of_file = problem_of(recipe);
+  for (const auto& assignment : overrides) {
+    auto json = nlohmann::json::object();
+    apply_override(json, assignment);
+    const auto where = "--set " + assignment;
+    try {
+      from_json(recipe, json, where);
+    } catch (const Error& error) {
+      throw UsageError(error.what());
+    }
+  }
+  const auto problem = problem_of(recipe);
+  if (!problem.empty() && problem == problem_of_file) throw Error(path + ": " + problem);
+  if (!problem.empty())
+    throw UsageError(blamed(overrides, problem) + " on " + path + ": " + problem);
+  return recipe;
 }
 
 std::string recipe_reference() {

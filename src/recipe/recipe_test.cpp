@@ -36,6 +36,21 @@ TEST_F(Recipes, EveryRecipeOfTheProjectLoads) {
   EXPECT_GT(count, 0);
 }
 
+TEST_F(Recipes, WhatIsWrongIsBlamedOnTheFileOrOnTheOverride) {
+  const std::string wrong_file = "[data]\nimage_size = 17\n";
+  EXPECT_THAT(problem_with({}, wrong_file), HasSubstr("mine.toml: data.image_size is 17"));
+  EXPECT_THAT(problem_with({"tokenizer.channels=64"}, wrong_file),
+              HasSubstr("mine.toml: data.image_size is 17"));
+  EXPECT_EQ(problem_with({"data.image_size=64"}, wrong_file), "");
+  EXPECT_EQ(problem_with({"data.image_size=17", "tokenizer.channels=64"}),
+            "--set data.image_size=17 on " + path_ +
+                ": data.image_size is 17, expected a multiple of 16, since tokenizer.multipliers "
+                "halves the image 4 times");
+  // The key at fault is another one's consequence.
+  EXPECT_THAT(problem_with({"tokenizer.multipliers=[1,1,1,1,1,1]"}, "[data]\nimage_size = 16\n"),
+              HasSubstr("--set tokenizer.multipliers=[1,1,1,1,1,1] on "));
+}
+
 TEST_F(Recipes, TheFullConfigurationSurvivesJson) {
   write_file(path_,
              "[data]\nimage_size = 64\n[regularizer]\nweight = 2.5\ninput = \"continuous\"\n");
@@ -68,7 +83,7 @@ TEST_P(BadValues, AreRefusedByTableAndKey) {
   const TemporaryFolder folder;
   write_file(folder / "mine.toml", "");
   const auto message = error_of([&] { load_recipe(folder / "mine.toml", {GetParam().override}); });
-  EXPECT_THAT(message, HasSubstr("mine.toml: "));
+  EXPECT_THAT(message, ::testing::StartsWith(std::string("--set ") + GetParam().override));
   EXPECT_THAT(message, HasSubstr(GetParam().message));
 }
 

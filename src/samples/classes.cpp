@@ -10,6 +10,17 @@
 
 namespace tessera {
 
+namespace {
+
+// Without blanks at both ends ("3, 4"), unless they belong to a class's name.
+std::string without_blanks(const std::string& text, const std::vector<std::string>& class_names) {
+  if (std::find(class_names.begin(), class_names.end(), text) != class_names.end()) return text;
+  const auto begin = text.find_first_not_of(" \t"), end = text.find_last_not_of(" \t");
+  return begin == std::string::npos ? "" : text.substr(begin, end - begin + 1);
+}
+
+}  // namespace
+
 std::int64_t parse_class(const std::string& text, const std::vector<std::string>& class_names) {
   auto named = std::find(class_names.begin(), class_names.end(), text);
   if (named == class_names.end())  // as the shell gives its bytes, or a character as \xNN
@@ -23,10 +34,10 @@ std::int64_t parse_class(const std::string& text, const std::vector<std::string>
   if (error == std::errc() && end == text.data() + text.size() && number >= 0 && number < classes)
     return number;
   const auto nearest = nearest_name(text, class_names);
-  throw Error("--classes: there is no class '" + text + "', expected a number from 0 to " +
-              std::to_string(classes - 1) + " or a name" +
-              (nearest.empty() ? "" : "; the nearest is '" + nearest + "'") +
-              (nearest.find(',') == std::string::npos ? "" : " (write its comma as \\x2c)"));
+  throw UsageError("--classes: there is no class '" + text + "', expected a number from 0 to " +
+                   std::to_string(classes - 1) + " or a name" +
+                   (nearest.empty() ? "" : "; the nearest is '" + nearest + "'") +
+                   (nearest.find(',') == std::string::npos ? "" : " (write its comma as \\x2c)"));
 }
 
 std::vector<std::int64_t> parse_classes(const std::string& text,
@@ -39,9 +50,9 @@ std::vector<std::int64_t> parse_classes(const std::string& text,
   }
   std::istringstream parts(text);
   for (std::string part; std::getline(parts, part, ',');)
-    classes.push_back(parse_class(part, class_names));
+    classes.push_back(parse_class(without_blanks(part, class_names), class_names));
   if (classes.empty())
-    throw Error("--classes is empty, expected all, or numbers or names with commas between");
+    throw UsageError("--classes is empty, expected all, or numbers or names with commas between");
   return classes;
 }
 

@@ -32,6 +32,28 @@ TEST(SamplePlan, CountIsOfEachClass) {
   EXPECT_THAT(plan_samples(options, generator_of(nullptr)).labels, ElementsAre(2, 2, 0, 0));
 }
 
+TEST(SamplePlan, BlanksBesideCommasBelongToNoClass) {
+  const std::vector<std::string> names = {"cat", " dog", "fish"};
+  EXPECT_THAT(parse_classes("0, 2", names), ElementsAre(0, 2));
+  EXPECT_THAT(parse_classes(" cat ,fish ", names), ElementsAre(0, 2));
+  EXPECT_THAT(parse_classes("cat, dog", names), ElementsAre(0, 1));
+  EXPECT_THROW(parse_classes("cat,,fish", names), Error);
+  EXPECT_THROW(parse_classes(" ", names), Error);
+}
+
+TEST(SamplePlan, MoreImagesThanMemoryHoldsAreRefused) {
+  SampleOptions options;
+  options.count = 2147483647;
+  options.classes = "0,1,2,0,1,2,0,1,2,0,1,2,0,1,2,0,1,2,0,1,2,0,1,2,0,1,2,0,1,2,0,1,2,0,1,2";
+  EXPECT_THROW(plan_samples(options, generator_of(nullptr)), UsageError);
+  options.count = 10;
+  const auto plan = plan_samples(options, generator_of(nullptr));
+  require_room(options, plan, 256, 256, 256);
+  EXPECT_THROW(require_room(options, plan, 256, 1 << 24, 1 << 24), UsageError);
+  options.out = "grid.png";
+  EXPECT_THROW(require_room(options, plan, 1, 1, 1 << 20), UsageError);
+}
+
 TEST(SamplePlan, TotalIsInProportionToTraining) {
   EXPECT_THAT(labels_of_total(5, {30, 10, 10}), ElementsAre(0, 0, 0, 1, 2));
   EXPECT_THAT(labels_of_total(4, {6, 0, 2}), ElementsAre(0, 0, 0, 2));

@@ -10,8 +10,6 @@
 namespace tessera {
 namespace {
 
-constexpr int kWidestGrid = 16;  // images per row
-
 void write_folders(const std::vector<Image>& images, const SamplePlan& plan,
                    const std::vector<std::string>& class_names, ImageFolderWriter& writer) {
   writer.name_classes(class_names);

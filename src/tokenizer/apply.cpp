@@ -2,6 +2,7 @@
 
 #include <numeric>
 
+#include "base/available_memory.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/output.h"
@@ -10,7 +11,9 @@
 #include "dataset/loader.h"
 #include "formats/npy.h"
 #include "image/image_folder.h"
+#include "samples/sample_plan.h"
 #include "samples/stored_codes.h"
+#include "tokenizer/activation_memory.h"
 #include "tokenizer/code_usage.h"
 #include "tokenizer/image_tensors.h"
 #include "tokenizer/tokenizer.h"
@@ -21,6 +24,7 @@ namespace tessera {
 namespace {
 
 constexpr double kTenCropScale = 1.1;  // LlamaGen's
+constexpr int kPairsPerRow = 8;        // of reconstruct's picture
 
 std::string joined(const std::vector<std::string>& parts) {
   return std::accumulate(
@@ -31,6 +35,17 @@ std::string joined(const std::vector<std::string>& parts) {
 std::shared_ptr<const ImageSet> open_split(const std::vector<std::string>& data, Split split,
                                            const DataConfig& config) {
   return take_split(open_images(data), split, config);
+}
+
+// Refuses sizes whose activations memory does not hold, before any image is read.
+void check_memory(const Tokenizer& tokenizer, int asked_size, std::int64_t images,
+                  const torch::Device& device) {
+  if (!device.is_cpu()) return;
+  const int size = tokenizer.data_config(asked_size).image_size;
+  require_activation_memory(
+      tokenizer.config().recipe.tokenizer, size, images,
+      (asked_size > 0 ? "--image-size is " : "the tokenizer's image_size is ") +
+          std::to_string(size));
 }
 
 // The encodings of one batch: [B, crops, 3, side, side].
@@ -57,9 +72,9 @@ torch::Tensor crops_of(const torch::Tensor& images, int side, const EncodeOption
 
 void check_encode_options(const EncodeOptions& options) {
   if (options.crops != 1 && options.crops != 10)
-    throw Error("--crops is " + std::to_string(options.crops) + ", expected 1 or 10");
+    throw UsageError("--crops is " + std::to_string(options.crops) + ", expected 1 or 10");
   if (options.crops == 10 && options.flip)
-    throw Error("--flip with --crops 10: the ten crops hold the mirrored ones already");
+    throw UsageError("--flip with --crops 10: the ten crops hold the mirrored ones already");
 }
 
 // Calls use(first index, images [B, 3, H, W] float32) for all codes, a batch at a time.
@@ -113,6 +128,17 @@ void write_raw(Tokenizer& tokenizer, const StoredCodes& codes, const DecodeOptio
             {static_cast<const std::byte*>(all.data_ptr()), all.nbytes()});
 }
 
+// A picture of all pairs must be one that PNG and memory hold.
+void check_grid(const ReconstructOptions& options, int side, std::int64_t images) {
+  const auto rows = (images + kPairsPerRow - 1) / kPairsPerRow;
+  const auto where = "--count is " + std::to_string(options.count) + ": a picture of " +
+                     std::to_string(images) + " images";
+  if (rows * side > kMostPngSide)
+    throw UsageError(where + " is higher than the " + std::to_string(kMostPngSide) +
+                     " pixels of a PNG file, expected fewer");
+  require_memory(2.0 * 2 * kPairsPerRow * static_cast<double>(rows * side) * side * 3, where);
+}
+
 }  // namespace
 
 nlohmann::json encode_images(const EncodeOptions& options) {
@@ -125,6 +151,7 @@ nlohmann::json encode_images(const EncodeOptions& options) {
   const int side = config.image_size, grid = side / recipe.tokenizer.downsampling();
   const std::int64_t encodings = options.crops == 10 || !options.flip ? options.crops : 2;
   const int batch_size = Tokenizer::batch_at(encodings * side * side);
+  check_memory(tokenizer, options.image_size, encodings * batch_size, device);
   if (options.crops == 10) config.image_size = static_cast<int>(kTenCropScale * config.image_size);
   const auto images = open_split(options.data, options.split, recipe.data);
   TokenSet set;
@@ -182,6 +209,11 @@ nlohmann::json decode_tokens(const DecodeOptions& options) {
   auto tokenizer = Tokenizer::load(options.tokenizer, device);
   const auto codes = read_stored_codes(options.tokens, tokenizer.hash(),
                                        tokenizer.config().recipe.tokenizer.codebook_size);
+  if (device.is_cpu())
+    require_memory(
+        least_activation_bytes(tokenizer.config().recipe.tokenizer, codes.rows, codes.columns, 1),
+        "--tokens " + options.tokens + ": an image of " + std::to_string(codes.rows) + " x " +
+            std::to_string(codes.columns) + " tokens");
   options.raw ? write_raw(tokenizer, codes, options, device)
               : write_images(tokenizer, codes, options, device, *writer);
   nlohmann::json json = {
@@ -191,15 +223,17 @@ nlohmann::json decode_tokens(const DecodeOptions& options) {
 }
 
 nlohmann::json reconstruct_images(const ReconstructOptions& options) {
-  constexpr int kPairsPerRow = 8;
   if (options.count < 1)
-    throw Error("--count is " + std::to_string(options.count) + ", expected at least 1");
+    throw UsageError("--count is " + std::to_string(options.count) + ", expected at least 1");
   check_output_files({options.out, options.json});
   const auto device = open_device(options);
   auto tokenizer = Tokenizer::load(options.tokenizer, device);
   const auto config = tokenizer.data_config(options.image_size);
-  const auto images = open_split(options.data, options.split, config);
   const int batch_size = Tokenizer::batch_at(std::int64_t{config.image_size} * config.image_size);
+  check_memory(tokenizer, options.image_size, batch_size, device);
+  const auto images = open_split(options.data, options.split, config);
+  check_grid(options, config.image_size,
+             std::min<std::int64_t>(options.count, static_cast<std::int64_t>(images->size())));
   std::vector<Image> pictures;
   for_each_batch(*images, config, batch_size, static_cast<std::size_t>(options.count),
                  [&](const ImageBatch& batch) {

@@ -44,11 +44,14 @@ DataConfig Tokenizer::data_config(int image_size) const {
   auto config = config_.recipe.data;
   if (image_size == 0) return config;
   const int unit = config_.recipe.tokenizer.downsampling();
+  if (image_size < 4 || image_size > 4096)
+    throw UsageError("--image-size is " + std::to_string(image_size) +
+                     ", expected 4 to 4096 pixels");
   config.image_size = image_size;
   config.validate();
   if (image_size % unit != 0)
-    throw Error("--image-size is " + std::to_string(image_size) + ", expected a multiple of " +
-                std::to_string(unit) + ", by which the tokenizer halves images to tokens");
+    throw UsageError("--image-size is " + std::to_string(image_size) + ", expected a multiple of " +
+                     std::to_string(unit) + ", by which the tokenizer halves images to tokens");
   return config;
 }
 

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/settings.h"
 #include "base/version.h"
+#include "tokenizer/activation_memory.h"
 #include "tokenizer/flops.h"
 #include "tokenizer/trainer.h"
 #include "training/device.h"
@@ -21,7 +22,7 @@ FrozenParts parse_frozen(const std::vector<std::string>& names) {
     else if (name == "decoder")
       frozen.decoder = true;
     else
-      throw Error("--freeze is '" + name + "', expected encoder, quantizer or decoder");
+      throw UsageError("--freeze is '" + name + "', expected encoder, quantizer or decoder");
   }
   return frozen;
 }
@@ -80,6 +81,11 @@ nlohmann::json train_tokenizer(const TrainTokenizerOptions& options) {
   const TrainingFolder folder(options.out, options.resume, options.quiet);
   const auto device = open_device(options);
   nlohmann::json images;
+  if (device.is_cpu())
+    require_activation_memory(
+        recipe.tokenizer, recipe.data.image_size,
+        recipe.tokenizer_training.batch_size / recipe.tokenizer_training.accumulate,
+        "data.image_size is " + std::to_string(recipe.data.image_size));
   auto inputs = open_inputs(options, recipe, device, images);
   const auto settings = settings_of(recipe, inputs);
   const auto data = inputs.data;

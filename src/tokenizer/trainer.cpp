@@ -93,11 +93,11 @@ void TokenizerTrainer::check_frozen_parts() const {
                                 "above 0: nothing would learn in the end"
                               : "--freeze encoder,quantizer,decoder: nothing would learn");
   if (frozen.decoder && recipe_.tokenizer_training.adversarial_weight > 0)
-    throw Error(
+    throw UsageError(
         "--freeze decoder with tokenizer_training.adversarial_weight above 0, which acts through "
         "the decoder: add --set tokenizer_training.adversarial_weight=0");
   if (frozen.encoder && recipe_.regularizer.on())
-    throw Error(
+    throw UsageError(
         "--freeze encoder with regularizer.weight above 0, which acts on the encoder alone: add "
         "--set regularizer.weight=0");
 }

@@ -26,10 +26,10 @@ torch::Device open_device(const RunOptions& options) {
   if (options.device == "cpu") return torch::kCPU;
   if (options.device == "cuda") {
     if (!torch::cuda::is_available())
-      throw Error("--device cuda: this LibTorch finds no CUDA device, expected cpu");
+      throw UsageError("--device cuda: this LibTorch finds no CUDA device, expected cpu");
     return torch::kCUDA;
   }
-  throw Error("--device is '" + options.device + "', expected cpu or cuda");
+  throw UsageError("--device is '" + options.device + "', expected cpu or cuda");
 }
 
 bool uses_bf16(Precision precision, const torch::Device& device) {

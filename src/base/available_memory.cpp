@@ -1,12 +1,15 @@
-#include "engine/memory_limit.h"
+#include "base/available_memory.h"
 
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <fstream>
 #include <limits>
 #include <optional>
 #include <string>
+
+#include "base/error.h"
 
 namespace tessera {
 namespace {
@@ -36,6 +39,15 @@ std::size_t available_memory() {
   const auto used = first_number("/sys/fs/cgroup/memory.current");
   if (limit && used) available = std::min(available, *limit - std::min(*used, *limit));
   return available;
+}
+
+void require_memory(double bytes, const std::string& what) {
+  const auto free = static_cast<double>(available_memory());
+  if (bytes <= free) return;
+  char needed[64];
+  std::snprintf(needed, sizeof needed, "%.1f GB, expected at most the %.1f GB", bytes / 1e9,
+                free / 1e9);
+  throw UsageError(what + " takes at least " + needed + " that are free");
 }
 
 }  // namespace tessera
