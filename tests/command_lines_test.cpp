@@ -62,7 +62,8 @@ class CommandLines : public CommandLine {
         "tessera train features --quiet --recipe recipe.toml --data pictures --width 4 --steps 2 "
         "--batch-size 8 --out features");
     succeeds("tessera export pipeline --generator gen --tokenizer tok --out pipeline");
-    succeeds("tessera export llamagen-vq --quiet tok --out vq.pt || true");
+    succeeds("cp '" TESSERA_REFERENCE "'/golden/{vq.pt,gpt.pt,taming.ckpt} .");
+    succeeds("tessera import llamagen-vq vq.pt --image-size 32 --quiet --out vq");
   }
 
   // Names that the file system makes trouble with.
@@ -227,9 +228,9 @@ class CommandLines : public CommandLine {
   }
 
   std::string any_word() {
-    static const std::vector<std::string> words = {"-v",        "-x",        "--",      "-",
-                                                   "--no-such", "help",      "--rcipe", "--seeed",
-                                                   "--quiet=3", "--seed=-1", "--json=", "-h1"};
+    static const std::vector<std::string> words = {
+        "-v",      "-x",        "--",        "-",           "--no-such", "help", "--rcipe",
+        "--seeed", "--quiet=3", "--seed=-1", "--quiet=abc", "--json=",   "-h1"};
     return rng_.below(4) == 0 ? any(words) : any_value();
   }
 
@@ -355,11 +356,17 @@ class CommandLines : public CommandLine {
        {}},
       {"info", {{"", "tok"}}, {}},
       {"quantize", {{"--generator", "gen"}, {"--weights", "int8"}, {"--out", "new"}}, {}},
-      {"import llamagen-vq", {{"", "vq.pt"}, {"--image-size", "16"}, {"--out", "new"}}, {}},
-      {"import llamagen-gpt", {{"", "vq.pt"}, {"--tokenizer", "tok"}, {"--out", "new"}}, {}},
-      {"import taming-vqgan", {{"", "vq.pt"}, {"--out", "new"}}, {}},
+      {"import llamagen-vq", {{"", "vq.pt"}, {"--image-size", "32"}, {"--out", "new"}}, {}},
+      {"import llamagen-gpt",
+       {{"", "gpt.pt"},
+        {"--heads", "4"},
+        {"--grid", "4x4"},
+        {"--tokenizer", "vq"},
+        {"--out", "new"}},
+       {}},
+      {"import taming-vqgan", {{"", "taming.ckpt"}, {"--image-size", "32"}, {"--out", "new"}}, {}},
       {"import vgg16-lpips", {{"", "vq.pt"}, {"", "junk"}, {"--out", "new"}}, {}},
-      {"export llamagen-vq", {{"", "tok"}, {"--out", "new.pt"}}, {}},
+      {"export llamagen-vq", {{"", "vq"}, {"--out", "new.pt"}}, {}},
       {"export llamagen-gpt", {{"", "gen"}, {"--out", "new.safetensors"}}, {}},
       {"export pipeline", {{"--generator", "gen"}, {"--tokenizer", "tok"}, {"--out", "new"}}, {}},
       {"flops", {{"--recipe", "recipe.toml"}}, {}},
