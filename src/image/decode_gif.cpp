@@ -1,7 +1,6 @@
 #include <gif_lib.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/error.h"
 #include "image/decoders.h"
@@ -37,7 +36,7 @@ class GifReading {
   static int give_bytes(GifFileType* gif, GifByteType* target, int count) {
     auto& bytes = static_cast<GifReading*>(gif->UserData)->bytes_;
     const auto given = std::min(bytes.size(), static_cast<std::size_t>(std::max(0, count)));
-    std::memcpy(target, bytes.data(), given);
+    std::copy_n(bytes.begin(), given, target);
     bytes.remove_prefix(given);
     return static_cast<int>(given);
   }

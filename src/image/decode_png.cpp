@@ -55,8 +55,8 @@ void give_bytes(png_structp png, png_bytep target, std::size_t count) {
   auto* reading = static_cast<PngReading*>(png_get_io_ptr(png));
   const std::size_t here = std::min(count, reading->bytes.size());
   if (count - here > reading->missing_end.size()) png_error(png, "the file ends too early");
-  std::memcpy(target, reading->bytes.data(), here);
-  std::memcpy(target + here, reading->missing_end.data(), count - here);
+  std::copy_n(reading->bytes.begin(), here, target);
+  std::copy_n(reading->missing_end.begin(), count - here, target + here);
   reading->bytes.remove_prefix(here);
   reading->missing_end.remove_prefix(count - here);
 }
