@@ -193,7 +193,7 @@ TEST_F(BadInput, FewImagesForTheirFeaturesAreAWarning) {
   const auto outcome = run(
       "tessera evaluate generation --real six --generated six --features features --json six.json");
   EXPECT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_THAT(outcome.err, HasSubstr("warning: 6 images for 64 feature dimensions"));
+  EXPECT_THAT(outcome.err, HasSubstr("warning: 6 images for 32 feature dimensions"));
   EXPECT_EQ(json("six.json")["fd"].get<double>() < 0, false);
   EXPECT_GT(json("six.json")["fd_bias"].get<double>(), 0);
   EXPECT_EQ(json("six.json")["warnings"].size(), 1u);

@@ -88,7 +88,6 @@ class CommandLines : public CommandLine {
     for (std::string text; std::getline(lines, text);)
       if (std::smatch found; std::regex_search(text, found, line))
         if (found[1] != "--help") options.push_back({found[1], found[2].matched});
-    EXPECT_FALSE(options.empty()) << words;
     return options;
   }
 
@@ -251,6 +250,7 @@ class CommandLines : public CommandLine {
           chosen.push_back({"", any_word()});
           break;
         default: {
+          if (command.options.empty()) break;  // study report has none but --help
           const auto& option = any(command.options);
           chosen.push_back({option.name, option.takes_value ? any_value() : ""});
         }

@@ -258,8 +258,12 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& error,
       return about_option(command, word) + help;
   if (const auto names = command_names(command); !names.empty())
     return "a subcommand is missing, expected " + listed(names) + help;
-  if (error.get_name() == "ExtrasError" && !left_over.empty())
-    return "unexpected argument " + shown(left_over.front()) + ", expected options only" + help;
+  // By its code: CLI11 gives this error the command's name.
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
+    const std::string text = error.what();
+    const auto word = left_over.empty() ? text.substr(text.rfind(": ") + 2) : left_over.front();
+    return "unexpected argument " + shown(word) + ", expected options only" + help;
+  }
   return about_value(command, error) + help;
 }
 

@@ -152,7 +152,8 @@ TEST_F(Pipelines, CompletionRefusesWhatItCannotKeep) {
                 HasSubstr("expected 0 to 3"));
   auto options = completion(1, "x");
   options.image = folder_ / "generator/config.json";
-  EXPECT_THAT(error_of([&] { complete_with_torch(options); }), HasSubstr("neither PNG nor JPEG"));
+  EXPECT_THAT(error_of([&] { complete_with_torch(options); }),
+              HasSubstr("is not PNG, JPEG, WebP, GIF, BMP"));
   EXPECT_FALSE(fs::exists(folder_ / "x.png"));
 }
 

@@ -52,8 +52,9 @@ TEST(StudyIndex, AnswersQuestionsAndIsMadeAnew) {
   EXPECT_THAT(ask(path, "SELECT name FROM sweeps WHERE run = 'g-1' ORDER BY name"),
               ElementsAre("a", "b"));
   EXPECT_THAT(ask(path, "SELECT sum(nats) FROM positions"), ElementsAre("2.5"));
-  EXPECT_THAT(error_of([&] { write_index(folder / "none/index.sqlite", rows); }),
-              HasSubstr("cannot be written"));
+  write_file(folder / "file", "");
+  EXPECT_THAT(error_of([&] { write_index(folder / "file/index.sqlite", rows); }),
+              HasSubstr("file/index.sqlite: cannot be written"));
 }
 
 }  // namespace

@@ -16,10 +16,10 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr PageLibrary kNoLibrary = {"var Plotly;", "Anyone may <use> it."};
+constexpr PageLibrary kLibrary = {"var Plotly;", "Anyone may <use> it."};
 
 std::string written_report(const fs::path& study) {
-  write_study_report(study, kNoLibrary);
+  write_study_report(study, kLibrary);
   return read_file(study / "report.html");
 }
 
@@ -100,17 +100,33 @@ TEST(StudyReport, HasAPageForAStudyThatHasOnlyBegun) {
   EXPECT_THAT(written_report(folder / "study"), HasSubstr("0 designs"));
 }
 
+TEST(StudyReport, WithoutThePlottingLibraryItsChartsAreSvg) {
+  TemporaryFolder folder;
+  write_made_up_study(folder / "study");
+  write_study_report(folder / "study", {});
+  const auto page = read_file(folder / "study/report.html");
+  const auto plots = section(page, "plots", "pictures");
+  std::size_t charts = 0;
+  for (auto at = plots.find("<div class='drawing'><svg "); at != std::string::npos;
+       at = plots.find("<div class='drawing'><svg ", at + 1))
+    ++charts;
+  EXPECT_GE(charts, 10u);
+  EXPECT_THAT(page, Not(HasSubstr("class='plot'")));
+  EXPECT_THAT(page, Not(HasSubstr("licence of the plotting library")));
+  EXPECT_THAT(plots, Not(HasSubstr("JavaScript")));
+}
+
 TEST(StudyReport, RefusesMalformedFilesByName) {
   TemporaryFolder folder;
-  EXPECT_THAT(error_of([&] { write_study_report(folder / "study", kNoLibrary); }),
+  EXPECT_THAT(error_of([&] { write_study_report(folder / "study", kLibrary); }),
               HasSubstr("results.json"));
   write_rows(folder / "study", made_up_rows());
   write_json(folder / "study/fits.json", {{"fits", {{{"design", 3}}}}});
-  EXPECT_THAT(error_of([&] { write_study_report(folder / "study", kNoLibrary); }),
+  EXPECT_THAT(error_of([&] { write_study_report(folder / "study", kLibrary); }),
               HasSubstr("fits.json: is not what docs/formats/study.md says"));
   fs::remove(folder / "study/fits.json");
   write_json(folder / "study/findings.json", {"text"});
-  EXPECT_THAT(error_of([&] { write_study_report(folder / "study", kNoLibrary); }),
+  EXPECT_THAT(error_of([&] { write_study_report(folder / "study", kLibrary); }),
               HasSubstr("findings.json: is not what"));
 }
 
