@@ -62,11 +62,11 @@ void add_study_fit(CLI::App& study) {
   command->add_option("study", options->study, "folder of a study")->required();
   add_bootstrap_options(command, *options, options->samples);
   command->callback([options] {
-    const fs::path study = options->study;
-    check_output_files({study / "fits.json", study / "findings.json", options->json});
+    const fs::path folder = options->study;
+    check_output_files({folder / "fits.json", folder / "findings.json", options->json});
     auto result = fit_study(*options);
     const auto findings = decide_findings(options->study);
-    write_json(study / "findings.json", findings);
+    write_json(folder / "findings.json", findings);
     if (!options->quiet && options->json != "-") {
       print(result);
       print_findings(findings);

@@ -39,7 +39,7 @@ TEST(StudyRows, RoundTrip) {
 
 TEST(StudyRows, ATokenizersGeneratorsOfSeveralSeedsAreOneRow) {
   TemporaryFolder folder;
-  const auto row = [](const char* run, std::uint64_t generator_seed, double fd) {
+  const auto row_of = [](const char* run, std::uint64_t generator_seed, double fd) {
     auto row = some_row();
     row.run = run;
     row.generator_seed = generator_seed;
@@ -48,11 +48,11 @@ TEST(StudyRows, ATokenizersGeneratorsOfSeveralSeedsAreOneRow) {
     row.by_position = {fd, 2 * fd};
     return row;
   };
-  auto later = row("g-3", 3, 7), other = row("g-4", 3, 8);
+  auto later = row_of("g-3", 3, 7), other = row_of("g-4", 3, 8);
   later.settings["generator_training.steps"] = 1200;
   other.tokenizer_run = "t-2";
   auto json = nlohmann::json::array();
-  for (const auto& each : {row("g-1", 3, 1), later, row("g-2", 1003, 2), other})
+  for (const auto& each : {row_of("g-1", 3, 1), later, row_of("g-2", 1003, 2), other})
     json.push_back(to_json(each));
   write_json(folder / "results.json", json);
   const auto rows = read_rows(folder / ".");
