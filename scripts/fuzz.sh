@@ -18,7 +18,7 @@ esac
 if [[ $what != models ]]; then
   cmake --preset release -DTESSERA_TESTS=ON > /dev/null
   cmake --build build/release --target programs command_lines_test
-  TESSERA_FUZZ_SECONDS=$((seconds < 60 ? seconds : 60)) build/release/tests/command_lines_test
+  TESSERA_FUZZ_SECONDS=$((seconds < 60 ? seconds : 60)) build/release/command_lines_test
 fi
 [[ $what == command-lines ]] && exit
 
