@@ -78,7 +78,7 @@ TEST_F(Output, NoModelIsOverwritten) {
       "rm -r trained/training");
   for (const std::string model : {"imported", "trained"}) {
     const auto weights = hash(model + "/model.safetensors");
-    const auto listing = run("ls -la --time-style=full-iso " + model).out;
+    const auto listing = run("ls -l --time-style=full-iso " + model).out;
     const std::vector<std::string> commands = {
         kTrain, "tessera train generator --recipe recipe.toml --tokens tokens.safetensors ",
         "tessera train features --data pictures --steps 2 "};
@@ -92,7 +92,7 @@ TEST_F(Output, NoModelIsOverwritten) {
     refuses("tessera import llamagen-vq '" TESSERA_REFERENCE "/golden/vq.pt' --out " + model,
             {model, "holds files"});
     EXPECT_EQ(hash(model + "/model.safetensors"), weights);
-    EXPECT_EQ(run("ls -la --time-style=full-iso " + model).out, listing);
+    EXPECT_EQ(run("ls -l --time-style=full-iso " + model).out, listing);
   }
 }
 

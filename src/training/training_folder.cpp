@@ -20,21 +20,26 @@ bool holds_model(const fs::path& folder) {
 
 }  // namespace
 
-TrainingFolder::TrainingFolder(const fs::path& folder, bool resume, bool quiet)
-    : path_(folder), lock_(folder) {
-  remove_leftovers(folder / "training");
-  if (fs::exists(checkpoint())) {
-    if (!resume)
-      throw FileError(folder,
-                      "already holds a training run: add --resume to go on with it, or name "
-                      "another --out");
-    return;
-  }
+fs::path TrainingFolder::not_finished(const fs::path& folder, bool resume) {
   if (holds_finished_model(folder))
     throw FileError(folder, resume ? "holds a model already, and no checkpoint to go on from "
                                      "(training/checkpoint.safetensors): name another --out"
                                    : "holds a model already: name another --out");
-  if (resume && !quiet) say(folder.string() + " holds no run to go on with: one begins");
+  return folder;
+}
+
+TrainingFolder::TrainingFolder(const fs::path& folder, bool resume, bool quiet)
+    : path_(not_finished(folder, resume)),  // before anything in it is touched
+      lock_(folder) {
+  not_finished(folder, resume);
+  remove_leftovers(folder / "training");
+  const bool has_run = fs::exists(checkpoint());
+  if (has_run && !resume)
+    throw FileError(folder,
+                    "already holds a training run: add --resume to go on with it, or name another "
+                    "--out");
+  if (!has_run && resume && !quiet)
+    say(folder.string() + " holds no run to go on with: one begins");
 }
 
 void TrainingFolder::begin() const {

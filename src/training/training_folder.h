@@ -32,6 +32,7 @@ class TrainingFolder {
   static bool holds_finished_model(const fs::path& folder);
 
  private:
+  static fs::path not_finished(const fs::path& folder, bool resume);
   static fs::path mark_in(const fs::path& folder) { return folder / "training" / "begun"; }
 
   fs::path path_;
