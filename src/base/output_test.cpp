@@ -175,12 +175,16 @@ TEST(CheckOutputFile, RefusesWhatAnOrdinaryUserMayNotWrite) {
   fs::permissions(folder / ".", fs::perms::others_exec, fs::perm_options::add);
   fs::permissions(folder / "closed", fs::perms::owner_write, fs::perm_options::remove);
   fs::permissions(folder / "closed/file", fs::perms::owner_write, fs::perm_options::remove);
-  if (is_root) ASSERT_EQ(::seteuid(65534), 0);
+  if (is_root) {
+    ASSERT_EQ(::seteuid(65534), 0);
+  }
   const auto new_file = error_of([&] { check_output_file(folder / "closed/new/file"); });
   const auto old_file = error_of([&] { check_output_file(folder / "closed/file"); });
   const auto lock = error_of([&] { FolderLock held(folder / "closed/run"); });
   const auto whole = error_of([&] { NewFolder images(folder / "closed/images"); });
-  if (is_root) ASSERT_EQ(::seteuid(0), 0);
+  if (is_root) {
+    ASSERT_EQ(::seteuid(0), 0);
+  }
   fs::permissions(folder / "closed", fs::perms::owner_write, fs::perm_options::add);
   for (const auto& problem : {new_file, old_file, lock, whole})
     EXPECT_THAT(problem, AllOf(HasSubstr("closed"), HasSubstr("Permission denied")));
