@@ -378,7 +378,7 @@ class OutputFile::Buffer : public std::streambuf {
       if (sync() != 0) return 0;
       if (count >= std::ssize(bytes_)) return write_all(bytes, count) ? count : 0;
     }
-    std::memcpy(pptr(), bytes, static_cast<std::size_t>(count));
+    std::copy_n(bytes, count, pptr());
     pbump(static_cast<int>(count));
     return count;
   }
