@@ -31,10 +31,14 @@ class Result {
       throw FileError(path_, "holds no " + pointer + ", or of another kind");
     }
   }
-  // Of results that are older than what is asked for.
-  template <typename T>
-  T or_else(const std::string& pointer, T otherwise) const {
-    return json_.contains(nlohmann::json::json_pointer(pointer)) ? at<T>(pointer) : otherwise;
+  // Finite numbers; none where one is not finite, or the result is older than the list.
+  std::vector<double> numbers_or_none(const std::string& pointer) const {
+    const nlohmann::json::json_pointer place(pointer);
+    if (!json_.contains(place)) return {};
+    const auto& list = json_.at(place);
+    const bool finite =
+        std::all_of(list.begin(), list.end(), [](const auto& value) { return !value.is_null(); });
+    return finite ? at<std::vector<double>>(pointer) : std::vector<double>{};
   }
   bool is_null(const std::string& pointer) const {
     const nlohmann::json::json_pointer place(pointer);
@@ -94,7 +98,7 @@ StudyRow row_of(const PlannedRun& run, std::size_t point, const Result& tokenize
                {"precision", "precision"},
                {"recall", "recall"},
                {"cfg", "cfg"}});
-  row.fd_halves = generator.or_else<std::vector<double>>(here + "/generation/fd_halves", {});
+  row.fd_halves = generator.numbers_or_none(here + "/generation/fd_halves");
   row.by_position = generator.at<std::vector<double>>(here + "/likelihood/by_position");
   row.samples = "models/" + run.id + "/" + generator.at<std::string>(here + "/samples");
   row.reconstructions = "models/" + row.tokenizer_run + "/reconstructions.png";

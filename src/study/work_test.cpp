@@ -338,9 +338,14 @@ TEST_F(Working, AMetricThatIsNotFiniteIsNotMeasured) {
   const auto path = study_.result(plan_.runs[1].id);
   auto json = read_json(path);
   json["points"][0]["generation"]["fd"] = nullptr;
+  json["points"][0]["generation"]["fd_halves"] = {nullptr, 1.0};
+  json["points"][1]["generation"]["fd_halves"] = {0.5, 1.0};
   write_json(path, json);
   write_rows(study_, plan_);
-  EXPECT_TRUE(std::isnan(read_rows(study_.root())[0].metric("fd")));
+  const auto rows = read_rows(study_.root());
+  EXPECT_TRUE(std::isnan(rows[0].metric("fd")));
+  EXPECT_TRUE(rows[0].fd_halves.empty());
+  EXPECT_THAT(rows[1].fd_halves, testing::ElementsAre(0.5, 1.0));
 }
 
 TEST_F(Working, RowsWaitForTheirTokenizersResult) {
